@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A checked view of the guest's RAM by guest physical address (GPA).
+ *
+ * The one place where a GPA becomes a host pointer.  The regions are added while the machine is
+ * built and never change after the first vCPU runs; any thread may then read and write.  The memory
+ * belongs to whoever added it.
+ */
+#ifndef GLASSBOX_BASE_GUEST_MEM_H
+#define GLASSBOX_BASE_GUEST_MEM_H
+
+#include "base/util.h"
+
+#define GUEST_MEM_MAX_REGIONS 8
+
+struct guest_mem_region {
+	uint64_t gpa;  /* first address */
+	uint64_t size; /* bytes; the region is [gpa, gpa + size) */
+	uint8_t *hva;
+};
+
+struct guest_mem {
+	struct guest_mem_region regions[GUEST_MEM_MAX_REGIONS]; /* by rising gpa, no overlaps */
+	unsigned nr_regions;
+};
+
+/**
+ * guest_mem_add_region() - make [@gpa, @gpa + @size) visible, backed by @hva
+ *
+ * Return: 0; -EINVAL for an empty or overflowing range; -EEXIST on an overlap; -ENOSPC when full.
+ */
+int guest_mem_add_region(struct guest_mem *mem, uint64_t gpa, uint64_t size, void *hva)
+	__must_check;
+
+/**
+ * guest_mem_ptr() - host pointer to [@gpa, @gpa + @len)
+ *
+ * Return: the pointer, or NULL unless the whole range lies in one region.  What it points to may be
+ * changed by the guest at any time: copy before checking.
+ */
+void *guest_mem_ptr(const struct guest_mem *mem, uint64_t gpa, uint64_t len);
+
+/**
+ * guest_mem_read() / guest_mem_write() - copy between guest RAM and @buf
+ *
+ * A range may span regions that touch.  Return: 0, or -EFAULT (then nothing was written to the
+ * guest).
+ */
+int guest_mem_read(const struct guest_mem *mem, uint64_t gpa, void *buf, uint64_t len) __must_check;
+int guest_mem_write(const struct guest_mem *mem, uint64_t gpa, const void *buf, uint64_t len)
+	__must_check;
+
+/** guest_mem_size() - RAM in all regions, bytes */
+uint64_t guest_mem_size(const struct guest_mem *mem);
+
+#endif

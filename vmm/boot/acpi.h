@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ACPI tables (ACPI 6.5): RSDP, XSDT, FADT, FACS, MADT, MCFG (when there is a PCI host bridge) and
+ * the DSDT that dsdt.asl is compiled to at build time.
+ */
+#ifndef GLASSBOX_VMM_BOOT_ACPI_H
+#define GLASSBOX_VMM_BOOT_ACPI_H
+
+#include "base/error.h"
+#include "base/guest_mem.h"
+
+/* Fixed hardware, the same numbers in the FADT, in dsdt.asl and in devices/legacy/pm.h. */
+#define ACPI_SCI_IRQ       9
+#define ACPI_PM1_EVT_PORT  0x600 /* PM1a event block: status, enable; 4 bytes (4.8.3.1) */
+#define ACPI_PM1_CNT_PORT  0x604 /* PM1a control block; 2 bytes (4.8.3.2) */
+#define ACPI_PM_TIMER_PORT 0x608 /* power management timer; 4 bytes, 32 bits wide (4.8.3.3) */
+#define ACPI_RESET_PORT    0x60c /* reset register: write ACPI_RESET_VALUE (4.8.3.6) */
+#define ACPI_RESET_VALUE   0x42
+#define ACPI_SLEEP_TYPE_S5 5 /* SLP_TYP of soft off (the \_S5 object of dsdt.asl) */
+#define ACPI_IOAPIC_GPA    0xfec00000ull
+#define ACPI_LAPIC_GPA     0xfee00000ull
+
+struct acpi_config {
+	unsigned nr_cpus;    /* 1..255; APIC ids are 0..nr_cpus-1 */
+	uint64_t ecam_gpa;   /* base of PCI configuration space for the MCFG; 0: no PCI */
+	unsigned ecam_buses; /* number of buses behind it */
+};
+
+/**
+ * acpi_write_tables() - write all tables to [BOOT_ACPI_GPA, +BOOT_ACPI_SIZE)
+ * @ret_rsdp_gpa: address of the RSDP, for boot_config
+ *
+ * Return: 0, -EFAULT when the memory is too small, -ENOSPC when the tables do not fit.
+ */
+int acpi_write_tables(const struct acpi_config *config, struct guest_mem *mem,
+		      uint64_t *ret_rsdp_gpa, struct error *error) __must_check;
+
+#endif
