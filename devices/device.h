@@ -16,10 +16,11 @@
 struct device;
 
 /*
- * Called on any vCPU thread, with the device's lock held by the bus: no two calls overlap.  A guest
- * chooses
- * @off, within the range the board gave the device, and @len, one of 1, 2, 4 or 8; both may be
- * nonsense for the register there.  read() fills all @len bytes (all ones where nothing is).
+ * Called on any vCPU thread, on several at once: the bus takes no lock, a device protects itself
+ * with a mutex of its own.  It calls its irq_line and its backend with that mutex held, so these
+ * never call back into the device; it calls power_control without.  A guest chooses @off, within
+ * the range the board gave the device, and @len, one of 1, 2, 4 or 8; both may be nonsense for the
+ * register there.  read() fills all @len bytes (all ones where nothing is).
  */
 struct device_ops {
 	void (*read)(struct device *dev, uint64_t off, void *buf, unsigned len);
@@ -60,8 +61,26 @@ struct wall_clock {
 	void *ctx;
 };
 
+/* Nanoseconds since some moment before the machine started; never goes back. */
+struct monotonic_clock {
+	int64_t (*now_ns)(void *ctx);
+	void *ctx;
+};
+
+/*
+ * A one-shot timer on the device's wall_clock.  arm() may be called from any thread, replaces the
+ * deadline before, and has the device's expiry function called on the loop thread once the clock
+ * reaches @deadline_ns; DEVICE_TIMER_NEVER disarms.
+ */
+#define DEVICE_TIMER_NEVER INT64_MAX
+
+struct device_timer {
+	void (*arm)(void *ctx, int64_t deadline_ns);
+	void *ctx;
+};
+
 /* What the guest asked of the machine as a whole; called on the vCPU thread that wrote the
- * register. */
+ * register, without a lock held. */
 enum power_request {
 	POWER_REQUEST_OFF,
 	POWER_REQUEST_RESET,

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The seam between a character device (serial port, console) and the host side of its line.  A
+ * device knows these few functions only; chardev.h implements the host side.
+ *
+ * Bytes for the guest are pushed: the host side calls receive() and keeps what was not accepted;
+ * the device calls resume() when it has room again.
+ */
+#ifndef GLASSBOX_DEVICES_BACKEND_CHAR_BACKEND_H
+#define GLASSBOX_DEVICES_BACKEND_CHAR_BACKEND_H
+
+#include "base/util.h"
+
+/* What the device calls, on any thread, with its own lock held.  Either may be NULL. */
+struct char_backend {
+	void (*write)(void *ctx, const void *buf, size_t len); /* takes all; never blocks */
+	void (*resume)(void *ctx);                             /* a refused receive() may work */
+	void *ctx;
+};
+
+/* What the host side calls, on the loop's thread, without a lock held. */
+struct char_receiver {
+	/* Returns how many of the first bytes the device took, 0..@len. */
+	size_t (*receive)(void *ctx, const void *buf, size_t len);
+	void *ctx;
+};
+
+static inline void char_backend_write(const struct char_backend *backend, const void *buf,
+				      size_t len)
+{
+	if (backend->write)
+		backend->write(backend->ctx, buf, len);
+}
+
+static inline void char_backend_resume(const struct char_backend *backend)
+{
+	if (backend->resume)
+		backend->resume(backend->ctx);
+}
+
+#endif
