@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The events of the LTTng-UST provider `glassbox`: how each event of trace/trace.h looks in a
+ * trace. LTTng reads this file several times over, with other macros each time (lttng-ust(3)).
+ *
+ * Payload only, no contexts: a context costs more than all the fields of an event.  Log levels sort
+ * the events by how many of them there are: INFO and above is what one wants always, DEBUG_MODULE
+ * adds what devices do, DEBUG_FUNCTION every exit.
+ */
+#undef LTTNG_UST_TRACEPOINT_PROVIDER
+#define LTTNG_UST_TRACEPOINT_PROVIDER glassbox
+
+#undef LTTNG_UST_TRACEPOINT_INCLUDE
+#define LTTNG_UST_TRACEPOINT_INCLUDE "trace/events.h"
+
+#if !defined(GLASSBOX_TRACE_EVENTS_H) || defined(LTTNG_UST_TRACEPOINT_HEADER_MULTI_READ)
+#define GLASSBOX_TRACE_EVENTS_H
+
+#include <linux/kvm.h>
+#include <lttng/tracepoint.h>
+#include <stdint.h>
+
+#include "trace/trace.h"
+
+/* clang-format off */
+
+/* The exit reasons of an x86 host; others of <linux/kvm.h> are shown as numbers. */
+LTTNG_UST_TRACEPOINT_ENUM(glassbox, kvm_exit_reason,
+	LTTNG_UST_TP_ENUM_VALUES(
+		lttng_ust_field_enum_value("KVM_EXIT_UNKNOWN", KVM_EXIT_UNKNOWN)
+		lttng_ust_field_enum_value("KVM_EXIT_EXCEPTION", KVM_EXIT_EXCEPTION)
+		lttng_ust_field_enum_value("KVM_EXIT_IO", KVM_EXIT_IO)
+		lttng_ust_field_enum_value("KVM_EXIT_HYPERCALL", KVM_EXIT_HYPERCALL)
+		lttng_ust_field_enum_value("KVM_EXIT_DEBUG", KVM_EXIT_DEBUG)
+		lttng_ust_field_enum_value("KVM_EXIT_HLT", KVM_EXIT_HLT)
+		lttng_ust_field_enum_value("KVM_EXIT_MMIO", KVM_EXIT_MMIO)
+		lttng_ust_field_enum_value("KVM_EXIT_IRQ_WINDOW_OPEN", KVM_EXIT_IRQ_WINDOW_OPEN)
+		lttng_ust_field_enum_value("KVM_EXIT_SHUTDOWN", KVM_EXIT_SHUTDOWN)
+		lttng_ust_field_enum_value("KVM_EXIT_FAIL_ENTRY", KVM_EXIT_FAIL_ENTRY)
+		lttng_ust_field_enum_value("KVM_EXIT_INTR", KVM_EXIT_INTR)
+		lttng_ust_field_enum_value("KVM_EXIT_SET_TPR", KVM_EXIT_SET_TPR)
+		lttng_ust_field_enum_value("KVM_EXIT_TPR_ACCESS", KVM_EXIT_TPR_ACCESS)
+		lttng_ust_field_enum_value("KVM_EXIT_NMI", KVM_EXIT_NMI)
+		lttng_ust_field_enum_value("KVM_EXIT_INTERNAL_ERROR", KVM_EXIT_INTERNAL_ERROR)
+		lttng_ust_field_enum_value("KVM_EXIT_WATCHDOG", KVM_EXIT_WATCHDOG)
+		lttng_ust_field_enum_value("KVM_EXIT_SYSTEM_EVENT", KVM_EXIT_SYSTEM_EVENT)
+		lttng_ust_field_enum_value("KVM_EXIT_IOAPIC_EOI", KVM_EXIT_IOAPIC_EOI)
+		lttng_ust_field_enum_value("KVM_EXIT_HYPERV", KVM_EXIT_HYPERV)
+		lttng_ust_field_enum_value("KVM_EXIT_X86_RDMSR", KVM_EXIT_X86_RDMSR)
+		lttng_ust_field_enum_value("KVM_EXIT_X86_WRMSR", KVM_EXIT_X86_WRMSR)
+		lttng_ust_field_enum_value("KVM_EXIT_DIRTY_RING_FULL", KVM_EXIT_DIRTY_RING_FULL)
+		lttng_ust_field_enum_value("KVM_EXIT_AP_RESET_HOLD", KVM_EXIT_AP_RESET_HOLD)
+		lttng_ust_field_enum_value("KVM_EXIT_X86_BUS_LOCK", KVM_EXIT_X86_BUS_LOCK)
+		lttng_ust_field_enum_value("KVM_EXIT_XEN", KVM_EXIT_XEN)
+		lttng_ust_field_enum_value("KVM_EXIT_NOTIFY", KVM_EXIT_NOTIFY)
+	)
+)
+
+LTTNG_UST_TRACEPOINT_ENUM(glassbox, space,
+	LTTNG_UST_TP_ENUM_VALUES(
+		lttng_ust_field_enum_value("none", TRACE_SPACE_NONE)
+		lttng_ust_field_enum_value("pio", TRACE_SPACE_PIO)
+		lttng_ust_field_enum_value("mmio", TRACE_SPACE_MMIO)
+	)
+)
+
+LTTNG_UST_TRACEPOINT_ENUM(glassbox, stop_reason,
+	LTTNG_UST_TP_ENUM_VALUES(
+		lttng_ust_field_enum_value("interrupt", TRACE_STOP_INTERRUPT)
+		lttng_ust_field_enum_value("swbreak", TRACE_STOP_SWBREAK)
+		lttng_ust_field_enum_value("hwbreak", TRACE_STOP_HWBREAK)
+		lttng_ust_field_enum_value("watchpoint", TRACE_STOP_WATCHPOINT)
+		lttng_ust_field_enum_value("step", TRACE_STOP_STEP)
+		lttng_ust_field_enum_value("guest_died", TRACE_STOP_GUEST_DIED)
+	)
+)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, exit,
+	LTTNG_UST_TP_ARGS(uint32_t, vcpu, uint64_t, seq, uint32_t, reason, uint64_t, rip,
+			  uint32_t, space, uint64_t, addr, uint32_t, len, uint32_t, is_write,
+			  uint64_t, data),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_integer(uint32_t, vcpu, vcpu)
+		lttng_ust_field_integer(uint64_t, seq, seq)
+		lttng_ust_field_enum(glassbox, kvm_exit_reason, uint32_t, reason, reason)
+		lttng_ust_field_integer_hex(uint64_t, rip, rip)
+		lttng_ust_field_enum(glassbox, space, uint8_t, space, space)
+		lttng_ust_field_integer_hex(uint64_t, addr, addr)
+		lttng_ust_field_integer(uint32_t, len, len)
+		lttng_ust_field_integer(uint8_t, is_write, is_write)
+		lttng_ust_field_integer_hex(uint64_t, data, data)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, exit, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_FUNCTION)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, entry,
+	LTTNG_UST_TP_ARGS(uint32_t, vcpu, uint64_t, seq, const char *, device, uint64_t, data),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_integer(uint32_t, vcpu, vcpu)
+		lttng_ust_field_integer(uint64_t, seq, seq)
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer_hex(uint64_t, data, data)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, entry, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_FUNCTION)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, device_map,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, space, uint64_t, base, uint64_t, len),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_enum(glassbox, space, uint8_t, space, space)
+		lttng_ust_field_integer_hex(uint64_t, base, base)
+		lttng_ust_field_integer_hex(uint64_t, len, len)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, device_map, LTTNG_UST_TRACEPOINT_LOGLEVEL_INFO)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, device_register,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, space, uint64_t, addr,
+			  const char *, access, const char *, name),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_enum(glassbox, space, uint8_t, space, space)
+		lttng_ust_field_integer_hex(uint64_t, addr, addr)
+		lttng_ust_field_string(access, access)
+		lttng_ust_field_string(name, name)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, device_register, LTTNG_UST_TRACEPOINT_LOGLEVEL_INFO)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, vcpu_counters,
+	LTTNG_UST_TP_ARGS(uint32_t, vcpu, uint64_t, user_exits, uint64_t, kvm_exits,
+			  uint64_t, kvm_io_exits, uint64_t, kvm_mmio_exits,
+			  uint64_t, kvm_halt_exits, uint64_t, kvm_irq_exits),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_integer(uint32_t, vcpu, vcpu)
+		lttng_ust_field_integer(uint64_t, user_exits, user_exits)
+		lttng_ust_field_integer(uint64_t, kvm_exits, kvm_exits)
+		lttng_ust_field_integer(uint64_t, kvm_io_exits, kvm_io_exits)
+		lttng_ust_field_integer(uint64_t, kvm_mmio_exits, kvm_mmio_exits)
+		lttng_ust_field_integer(uint64_t, kvm_halt_exits, kvm_halt_exits)
+		lttng_ust_field_integer(uint64_t, kvm_irq_exits, kvm_irq_exits)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, vcpu_counters, LTTNG_UST_TRACEPOINT_LOGLEVEL_INFO)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, stop,
+	LTTNG_UST_TP_ARGS(uint32_t, vcpu, uint32_t, reason, uint64_t, rip),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_integer(uint32_t, vcpu, vcpu)
+		lttng_ust_field_enum(glassbox, stop_reason, uint8_t, reason, reason)
+		lttng_ust_field_integer_hex(uint64_t, rip, rip)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, stop, LTTNG_UST_TRACEPOINT_LOGLEVEL_INFO)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, resume,
+	LTTNG_UST_TP_ARGS(uint32_t, vcpu, uint32_t, step),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_integer(uint32_t, vcpu, vcpu)
+		lttng_ust_field_integer(uint8_t, step, step)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, resume, LTTNG_UST_TRACEPOINT_LOGLEVEL_INFO)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, vm_start,
+	LTTNG_UST_TP_ARGS(const char *, version, uint32_t, vcpus, uint64_t, memory,
+			  const char *, kernel, uint64_t, text_slide),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(version, version)
+		lttng_ust_field_integer(uint32_t, vcpus, vcpus)
+		lttng_ust_field_integer(uint64_t, memory, memory)
+		lttng_ust_field_string(kernel, kernel)
+		lttng_ust_field_integer_hex(uint64_t, text_slide, text_slide)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, vm_start, LTTNG_UST_TRACEPOINT_LOGLEVEL_INFO)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, vm_stop,
+	LTTNG_UST_TP_ARGS(uint32_t, status, const char *, cause),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_integer(uint32_t, status, status)
+		lttng_ust_field_string(cause, cause)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, vm_stop, LTTNG_UST_TRACEPOINT_LOGLEVEL_INFO)
+
+/* One serialiser for both directions. */
+LTTNG_UST_TRACEPOINT_EVENT_CLASS(glassbox, serial_byte,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, byte),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer_hex(uint8_t, byte, byte)
+	)
+)
+LTTNG_UST_TRACEPOINT_EVENT_INSTANCE(glassbox, serial_byte, glassbox, serial_rx,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, byte))
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, serial_rx, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_MODULE)
+LTTNG_UST_TRACEPOINT_EVENT_INSTANCE(glassbox, serial_byte, glassbox, serial_tx,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, byte))
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, serial_tx, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_MODULE)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, serial_overrun,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, bytes),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer(uint32_t, bytes, bytes)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, serial_overrun, LTTNG_UST_TRACEPOINT_LOGLEVEL_WARNING)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, irq_line,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, level),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer(uint8_t, level, level)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, irq_line, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_MODULE)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, rtc_access,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, index, uint32_t, is_write,
+			  uint32_t, value),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer_hex(uint32_t, index, index)
+		lttng_ust_field_integer(uint8_t, is_write, is_write)
+		lttng_ust_field_integer_hex(uint32_t, value, value)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, rtc_access, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_MODULE)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, power,
+	LTTNG_UST_TP_ARGS(const char *, device, const char *, request, uint32_t, value),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_string(request, request)
+		lttng_ust_field_integer_hex(uint32_t, value, value)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, power, LTTNG_UST_TRACEPOINT_LOGLEVEL_INFO)
+
+/* clang-format on */
+
+#endif
+
+#include <lttng/tracepoint-event.h>
