@@ -42,6 +42,13 @@ struct device {
 	const char *name;                        /* e.g. "serial0"; borrowed */
 };
 
+/** device_destroy() - free @dev; NULL is fine */
+static inline void device_destroy(struct device *dev)
+{
+	if (dev)
+		dev->ops->destroy(dev);
+}
+
 /* An interrupt line.  set() may be called from any thread; equal levels in a row are fine. */
 struct irq_line {
 	void (*set)(void *ctx, bool level);
