@@ -227,6 +227,9 @@ static int unpack_lz4(struct unpack *u)
 		u->in += packed;
 		u->in_len -= packed;
 	}
+	/* The format has no mark at its end. */
+	if (u->total == 0 || u->in_len % 4 != 0)
+		return truncated(u, "lz4");
 	return 0;
 }
 
