@@ -211,7 +211,7 @@ static const char *const emulation_tries[] = {
 
 static const struct advice emulation_advice = {
 	"a KVM internal error (instruction emulation failed)",
-	"KVM had to carry out an instruction in software, and could not.",
+	"KVM had to carry out an instruction in software, and could not",
 	emulation_causes,
 	emulation_tries,
 };
@@ -231,7 +231,7 @@ static const char *const event_tries[] = {
 static const struct advice simul_ex_advice = {
 	"a KVM internal error (exception while delivering another event)",
 	"While the processor delivered an event to the guest it met an exception that KVM never "
-	"expects there.",
+	"expects there",
 	event_causes,
 	event_tries,
 };
@@ -239,7 +239,7 @@ static const struct advice simul_ex_advice = {
 static const struct advice delivery_advice = {
 	"a KVM internal error (event delivery interrupted by an exit)",
 	"The processor left the guest in the middle of delivering an event, for a reason KVM cannot "
-	"resume from.",
+	"resume from",
 	event_causes,
 	event_tries,
 };
@@ -257,14 +257,14 @@ static const char *const unexpected_tries[] = {
 
 static const struct advice unexpected_advice = {
 	"a KVM internal error (unexpected exit reason)",
-	"The processor left the guest for a reason KVM does not handle.",
+	"The processor left the guest for a reason KVM does not handle",
 	unexpected_causes,
 	unexpected_tries,
 };
 
 static const struct advice unknown_suberror_advice = {
 	"a KVM internal error",
-	"KVM is newer than this program, which does not know the kind of error.",
+	"KVM is newer than this program, which does not know the kind of error",
 	NULL,
 	unexpected_tries,
 };
@@ -285,7 +285,10 @@ static void write_emulation_data(FILE *out, const struct diagnose_vcpu *vcpu,
 		MIN(run->emulation_failure.insn_size, sizeof(run->emulation_failure.insn_bytes));
 
 	if (has_insn && size > 0) {
-		(void)fputs("  instruction as KVM read it:\n", out);
+		(void)fputs("  instruction as KVM read it:", out);
+		for (size_t i = 0; i < size; i++)
+			(void)fprintf(out, " %02x", run->emulation_failure.insn_bytes[i]);
+		(void)fputc('\n', out);
 		(void)disassemble_write(out, disassemble_code_bits(vcpu->regs, vcpu->cs_db),
 					linear_rip(vcpu), run->emulation_failure.insn_bytes, size,
 					1, vcpu->symbols);
@@ -351,7 +354,7 @@ void diagnose_internal_error(FILE *out, const struct diagnose_vcpu *vcpu, const 
 	if (!advice)
 		advice = &unknown_suberror_advice;
 	write_headline(out, vcpu, advice->what);
-	(void)fprintf(out, "  %s (KVM_EXIT_INTERNAL_ERROR, suberror %u)\n", advice->meaning,
+	(void)fprintf(out, "  %s (KVM_EXIT_INTERNAL_ERROR, suberror %u).\n", advice->meaning,
 		      run->internal.suberror);
 	write_internal_data(out, vcpu, run);
 	write_list(out, "likely causes", advice->causes);
@@ -380,21 +383,21 @@ static const char *const host_tries[] = {
 /* SDM vol. 3C, "VM-Entry Failures During or After Loading Guest State"; bit 31 is set. */
 static const struct advice guest_state_advice = {
 	"a failed VM entry (invalid guest state)",
-	"The processor refuses to enter the guest because its registers make no sense.",
+	"The processor refuses to enter the guest because its registers make no sense",
 	guest_state_causes,
 	guest_state_tries,
 };
 
 static const struct advice msr_loading_advice = {
 	"a failed VM entry (MSR loading failed)",
-	"The processor could not load one of the MSRs that KVM switches for the guest.",
+	"The processor could not load one of the MSRs that KVM switches for the guest",
 	NULL,
 	host_tries,
 };
 
 static const struct advice machine_check_advice = {
 	"a failed VM entry (machine check)",
-	"The host's hardware reported an error while the guest was being entered.",
+	"The host's hardware reported an error while the guest was being entered",
 	NULL,
 	host_tries,
 };
@@ -402,14 +405,14 @@ static const struct advice machine_check_advice = {
 /* SDM vol. 3C, "VM Instruction Error Numbers": the entry did not even begin. */
 static const struct advice vm_instruction_advice = {
 	"a failed VM entry (VMLAUNCH or VMRESUME failed)",
-	"The processor refuses what KVM asked of it, before looking at the guest.",
+	"The processor refuses what KVM asked of it, before looking at the guest",
 	NULL,
 	host_tries,
 };
 
 static const struct advice unknown_entry_advice = {
 	"a failed VM entry",
-	"The processor refuses to enter the guest.",
+	"The processor refuses to enter the guest",
 	NULL,
 	host_tries,
 };
@@ -444,7 +447,7 @@ void diagnose_fail_entry(FILE *out, const struct diagnose_vcpu *vcpu, const stru
 		detail = ", events blocked by MOV SS";
 	write_headline(out, vcpu, advice->what);
 	(void)fprintf(out,
-		      "  %s (KVM_EXIT_FAIL_ENTRY, hardware reason 0x%" PRIx64 "%s, host CPU %u)\n",
+		      "  %s (KVM_EXIT_FAIL_ENTRY, hardware reason 0x%" PRIx64 "%s, host CPU %u).\n",
 		      advice->meaning, reason, detail, run->fail_entry.cpu);
 	write_list(out, "likely causes", advice->causes);
 	write_machine(out, vcpu, advice->tries);
@@ -476,8 +479,11 @@ static void write_triple_fault_causes(FILE *out, const struct diagnose_vcpu *vcp
 			"failed before it could print";
 	if (regs->cr0 & CR0_PG && regs->cr2 && regs->cr2 == linear_rip(vcpu))
 		causes[nr++] =
-			"CR2 is RIP: the code itself is not mapped (see the last write to CR3 or "
-			"CR0.PG), or a jump went wild";
+			vcpu->code_len == 0
+				? "CR2 is RIP: the code itself is not mapped (see the last write to "
+				  "CR3 or CR0.PG), or a jump went wild"
+				: "CR2 is RIP: the page of the code may not be executed (no-execute, "
+				  "or a user page under SMEP)";
 	else if (regs->cr0 & CR0_PG && regs->cr2 && near(regs->cr2, regs->gpr[7]))
 		causes[nr++] = "CR2 is near RSP: the stack is not mapped or has overflowed";
 	if (!(regs->cr0 & CR0_PE))
@@ -503,7 +509,7 @@ void diagnose_triple_fault(FILE *out, const struct diagnose_vcpu *vcpu)
 	write_headline(out, vcpu,
 		       reset ? "a triple fault (registers already reset)" : "a triple fault");
 	(void)fputs("  An exception, then a double fault, and that could not be delivered either "
-		    "(KVM_EXIT_SHUTDOWN; SDM vol. 3A, 6.15, #DF).\n",
+		    "(KVM_EXIT_SHUTDOWN).\n",
 		    out);
 	if (reset)
 		(void)fputs(
