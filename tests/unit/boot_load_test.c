@@ -59,7 +59,9 @@ static void expect_words(const struct error *error, const char *words)
 static void elf_gets_a_zero_page(void **unused)
 {
 	const struct boot_config config = { .cmdline = "console=ttyS0 quiet",
-					    .acpi_rsdp_gpa = RSDP_GPA };
+					    .acpi_rsdp_gpa = RSDP_GPA,
+					    .ecam_gpa = 0xe0000000,
+					    .ecam_size = MIB(256) };
 	struct guest_mem mem = guest_create(GUEST_SIZE);
 	struct image elf = image_elf();
 	struct error error = { 0 };
@@ -83,10 +85,12 @@ static void elf_gets_a_zero_page(void **unused)
 	assert_int_equal(params.hdr.ramdisk_size, 0);
 	assert_int_equal(params.acpi_rsdp_addr, RSDP_GPA);
 	assert_int_equal(params.sentinel, 0);
-	assert_int_equal(params.e820_entries, 4);
+	assert_int_equal(params.e820_entries, 5);
 	assert_int_equal(params.e820_table[3].addr, MIB(1));
 	assert_int_equal(params.e820_table[3].size, GUEST_SIZE - MIB(1));
 	assert_int_equal(params.e820_table[3].type, E820_RAM);
+	assert_int_equal(params.e820_table[4].addr, config.ecam_gpa);
+	assert_int_equal(params.e820_table[4].type, E820_RESERVED);
 	assert_string_equal(guest_mem_ptr(&mem, BOOT_CMDLINE_GPA, 64), config.cmdline);
 	/* The tables are there: an entry of the page directory, and code in the GDT. */
 	assert_int_equal(*(uint64_t *)guest_mem_ptr(&mem, BOOT_PAGE_TABLES_GPA, 8) & 3, 3);

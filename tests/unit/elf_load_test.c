@@ -15,10 +15,9 @@
 static int load_in_pieces(const struct image *image, size_t piece, struct guest_mem *mem,
 			  struct elf_kernel *kernel, struct error *error)
 {
-	struct elf_load load;
+	struct elf_load load = { .mem = mem };
 	int r = 0;
 
-	elf_load_init(&load, mem);
 	for (size_t at = 0; at < image->len && r == 0; at += piece)
 		r = elf_load_write(&load, image->data + at, MIN(piece, image->len - at), error);
 	if (r == 0)

@@ -33,10 +33,9 @@ static bool is_elf(const uint8_t *data, size_t len)
 static int load_elf(const uint8_t *data, size_t len, struct guest_mem *mem,
 		    struct elf_kernel *ret_kernel, struct error *error)
 {
-	_cleanup_(elf_load_release) struct elf_load load;
+	_cleanup_(elf_load_release) struct elf_load load = { .mem = mem };
 	int r;
 
-	elf_load_init(&load, mem);
 	r = elf_load_write(&load, data, len, error);
 	if (r < 0)
 		return r;
@@ -51,13 +50,12 @@ static int load_unpacked_piece(void *opaque, const uint8_t *data, size_t len, st
 static int load_payload(const struct bzimage *image, struct guest_mem *mem,
 			struct elf_kernel *ret_kernel, struct error *error)
 {
-	_cleanup_(elf_load_release) struct elf_load load;
+	_cleanup_(elf_load_release) struct elf_load load = { .mem = mem };
 	int r;
 
 	/* CONFIG_KERNEL_UNCOMPRESSED */
 	if (is_elf(image->payload, image->payload_len))
 		return load_elf(image->payload, image->payload_len, mem, ret_kernel, error);
-	elf_load_init(&load, mem);
 	r = unpack_stream(image->payload, image->payload_len,
 			  MIN(guest_mem_size(mem), MAX_UNPACKED), load_unpacked_piece, &load,
 			  error);

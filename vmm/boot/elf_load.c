@@ -15,11 +15,6 @@
 #define XEN_NOTE_GUEST_OS   6u
 #define XEN_NOTE_PHYS32     18u /* PVH entry point */
 
-void elf_load_init(struct elf_load *load, struct guest_mem *mem)
-{
-	*load = (struct elf_load){ .mem = mem };
-}
-
 void elf_load_release(struct elf_load *load)
 {
 	free(load->notes);

@@ -17,9 +17,9 @@ struct elf_span {
 	uint8_t *to;
 };
 
-/* Private to elf_load.c; set it up with elf_load_init(). */
+/* Starts as { .mem = mem }; the rest is private to elf_load.c. */
 struct elf_load {
-	struct guest_mem *mem;
+	struct guest_mem *mem; /* zero-filled; borrowed until elf_load_release() */
 	uint64_t received; /* bytes of the file so far */
 	uint64_t needed;   /* where the last span ends */
 	struct elf_span spans[BOOT_MAX_SEGMENTS + 1];
@@ -39,9 +39,6 @@ struct elf_kernel {
 	struct boot_segment segments[BOOT_MAX_SEGMENTS];
 	unsigned nr_segments;
 };
-
-/** elf_load_init() - @mem: zero-filled; borrowed until elf_load_release() */
-void elf_load_init(struct elf_load *load, struct guest_mem *mem);
 
 /** elf_load_release() - free what @load owns; fine after a failure */
 void elf_load_release(struct elf_load *load);
