@@ -2,6 +2,10 @@
 /*
  * ACPI tables (ACPI 6.5): RSDP, XSDT, FADT, FACS, MADT, MCFG (when there is a PCI host bridge) and
  * the DSDT that dsdt.asl is compiled to at build time.
+ *
+ * The FADT declares a fixed power button (a press sets PWRBTN_STS and raises the SCI), no sleep
+ * button, no SMI_CMD (always in ACPI mode), an RTC, and neither a VGA nor a keyboard controller.
+ * The MADT routes IRQ 0 to GSI 2 and the SCI level-triggered, active high.
  */
 #ifndef GLASSBOX_VMM_BOOT_ACPI_H
 #define GLASSBOX_VMM_BOOT_ACPI_H

@@ -20,8 +20,8 @@ struct elf_span {
 /* Starts as { .mem = mem }; the rest is private to elf_load.c. */
 struct elf_load {
 	struct guest_mem *mem; /* zero-filled; borrowed until elf_load_release() */
-	uint64_t received; /* bytes of the file so far */
-	uint64_t needed;   /* where the last span ends */
+	uint64_t received;     /* bytes of the file so far */
+	uint64_t needed;       /* where the last span ends */
 	struct elf_span spans[BOOT_MAX_SEGMENTS + 1];
 	unsigned nr_spans;
 	struct boot_segment loaded[BOOT_MAX_SEGMENTS]; /* with the per-CPU one */
