@@ -10,14 +10,18 @@
 /* PM1 status and enable (4.8.3.1.1, 4.8.3.1.2).  The two have their bits at the same places. */
 #define PM1_GBL           (1u << 5)
 #define PM1_PWRBTN        (1u << 8)
+#define PM1_RTC           (1u << 10)
 #define PM1_WAK           (1u << 15)
 #define PM1_STATUS_MASK   (PM1_GBL | PM1_PWRBTN | PM1_WAK)
 
 /*
+ * RTC_EN can be set because Linux's RTC driver insists on it; its status never is, for an alarm wakes
+ * nothing here and interrupts through the RTC's own line.
+ *
  * TMR_EN can't be set: the interrupt at each change of the timer's top bit, every 10 minutes, has
  * no user, for 32 bits are enough to count between two reads.
  */
-#define PM1_ENABLE_MASK   (PM1_GBL | PM1_PWRBTN)
+#define PM1_ENABLE_MASK   (PM1_GBL | PM1_PWRBTN | PM1_RTC)
 
 /* PM1 control (4.8.3.2.1).  SLP_EN and GBL_RLS read as 0. */
 #define PM1_SCI_EN        (1u << 0)
