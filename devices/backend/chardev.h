@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host side of a guest's serial line or console.
+ *
+ *   stdio      standard input and output.  A terminal is put into raw mode and gets the escapes of
+ *              Ctrl-A: x ends the machine, a or Ctrl-A sends a Ctrl-A, h lists them.  Anything else
+ *              (pipe, file, /dev/null) is passed on untouched; its end just ends the input.
+ *   file:PATH  output only; an existing file is truncated
+ *   unix:PATH  listens on a socket (mode 0600).  One client at a time, further ones are closed at
+ *              once; the next may come when it has gone.
+ *   pty        a pseudo-terminal of its own, which programs may open and close as they like
+ *   none       nowhere
+ *
+ * Output never blocks the guest.  What the host doesn't take at once is kept, up to 1 MiB for stdio
+ * and file:, 64 KiB for unix: and pty; beyond that the oldest bytes are dropped, and counted.  So
+ * whoever connects late still reads the last 64 KiB of the boot log.
+ *
+ * Input waits in a buffer of 64 KiB until the guest takes it; when that is full the host isn't read
+ * (a terminal's escapes neither) until there is room, so that none is lost.
+ *
+ * The program has to ignore SIGPIPE.
+ */
+#ifndef GLASSBOX_DEVICES_BACKEND_CHARDEV_H
+#define GLASSBOX_DEVICES_BACKEND_CHARDEV_H
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "devices/backend/char_backend.h"
+
+struct chardev;
+
+struct chardev_config {
+	struct loop *loop;       /* borrowed; outlives the chardev */
+	void (*quit)(void *ctx); /* Ctrl-A x was typed; loop thread; may be NULL */
+	void *quit_ctx;
+};
+
+/**
+ * chardev_create() - open what @spec (see above) names
+ *
+ * Before the loop runs, or on its thread.  Input is read from now on and kept until there is a
+ * receiver that takes it.
+ *
+ * Return: 0, or -errno with @error set.
+ */
+int chardev_create(const char *spec, const struct chardev_config *config, struct chardev **ret_chr,
+		   struct error *error) __must_check;
+
+/**
+ * chardev_destroy() - write what output is left, for half a second at most; restore and close all
+ *
+ * On the loop's thread or after it, when nobody calls chardev_write() any more.  NULL is fine.
+ */
+void chardev_destroy(struct chardev *chr);
+
+/** chardev_set_receiver() - who takes the input; NULL: nobody.  Before the loop or on its thread */
+void chardev_set_receiver(struct chardev *chr, const struct char_receiver *receiver);
+
+/** chardev_write() - output of the guest.  Any thread; never blocks. */
+void chardev_write(struct chardev *chr, const void *buf, size_t len);
+
+/** chardev_resume() - the receiver has room again.  Any thread; cheap if nothing waits. */
+void chardev_resume(struct chardev *chr);
+
+/** chardev_backend() - chardev_write() and chardev_resume() in the form that devices want */
+struct char_backend chardev_backend(struct chardev *chr);
+
+/**
+ * chardev_address() - what a user connects to: "unix:PATH" or "/dev/pts/N"
+ *
+ * Return: owned by @chr; NULL where there is nothing to connect to.
+ */
+const char *chardev_address(const struct chardev *chr);
+
+/** chardev_dropped() - bytes of output dropped so far.  Any thread. */
+uint64_t chardev_dropped(struct chardev *chr);
+
+#endif
