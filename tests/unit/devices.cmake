@@ -1,4 +1,8 @@
 # SPDX-License-Identifier: MIT
-foreach(device serial i8042 pm rtc)
+foreach(device serial i8042 pm rtc chardev host_clock)
     glassbox_unit_test(devices_${device}_test ${device}_test.c LIBS glassbox_devices)
 endforeach()
+
+# openpty(3)
+glassbox_unit_test(devices_chardev_stdio_test chardev_stdio_test.c LIBS glassbox_devices util)
+glassbox_unit_test(base_terminal_test terminal_test.c LIBS glassbox_base util)
