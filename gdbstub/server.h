@@ -36,9 +36,28 @@ const char *gdb_server_address(const struct gdb_server *server);
 /**
  * gdb_server_report_stop() - every vCPU has stopped, for this reason
  *
+ * Once for each resume() of the target, and never from inside one of its operations.  May call
+ * operations, resume() among them.
+ *
+ * Of several vCPUs that stopped at once, one is reported.  Another one that met a breakpoint needs
+ * nothing: its RIP is at the breakpoint, and it meets it again when it runs.  Other reasons (a
+ * watchpoint, the end of a step) do not come again: the target keeps them, and when it is resumed
+ * reports them before anything runs.
+ *
  * With no gdb connected the stop is kept for the next one (and a GDB_STOP_INTERRUPT nobody asked
  * for any more is resumed).
  */
 void gdb_server_report_stop(struct gdb_server *server, const struct gdb_stop *stop);
+
+/**
+ * gdb_server_owns_breakpoint() - whose int3 did @vcpu meet?
+ * @gva: the linear address of the 0xCC (CS base + RIP)
+ *
+ * To be asked on the loop's thread, with every vCPU stopped, before gdb_server_report_stop(): that
+ * takes the breakpoints out of memory.  Return: true if it is one of ours, to be reported as
+ * GDB_STOP_SWBREAK; false if the guest has it there for itself, so that the target re-injects #BP
+ * and lets the guest run on without a report.
+ */
+bool gdb_server_owns_breakpoint(struct gdb_server *server, unsigned vcpu, uint64_t gva);
 
 #endif
