@@ -238,3 +238,15 @@ bool gdb_session_owns_breakpoint(struct gdb_session *session, unsigned vcpu, uin
 	       gdb_memory_translate(session->target, &regs, gva, &gpa, &left) == 0 &&
 	       gdb_breakpoints_is_inserted(&session->breakpoints, gpa);
 }
+
+int gdb_session_machine_reset(struct gdb_session *session)
+{
+	/* Nothing of ours is in the new memory or in the new processors. */
+	gdb_breakpoints_lift(&session->breakpoints, session->target);
+	session->armed = (struct gdb_debug_setup){ 0 };
+	session->stepping_over = false;
+	for (unsigned i = 0; i < session->nr_vcpus; i++)
+		session->vcpus[i].reported = false;
+	gdb_run_set_all(session, GDB_RESUME_CONTINUE);
+	return gdb_run_resume(session);
+}

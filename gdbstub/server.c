@@ -223,3 +223,13 @@ bool gdb_server_owns_breakpoint(struct gdb_server *server, unsigned vcpu, uint64
 {
 	return gdb_session_owns_breakpoint(server->session, vcpu, gva);
 }
+
+bool gdb_server_is_attached(const struct gdb_server *server)
+{
+	return server->client_fd >= 0;
+}
+
+int gdb_server_machine_reset(struct gdb_server *server)
+{
+	return gdb_session_machine_reset(server->session);
+}

@@ -60,4 +60,16 @@ void gdb_server_report_stop(struct gdb_server *server, const struct gdb_stop *st
  */
 bool gdb_server_owns_breakpoint(struct gdb_server *server, unsigned vcpu, uint64_t gva);
 
+/** gdb_server_is_attached() - a gdb is connected */
+bool gdb_server_is_attached(const struct gdb_server *server);
+
+/**
+ * gdb_server_machine_reset() - the machine was replaced by a new one in its state after power-on
+ *
+ * The target stands for the new machine already, with as many vCPUs, all stopped.  Breakpoints are
+ * put into its memory and every vCPU is resumed.  Return: 0, or -errno (then all are still
+ * stopped).
+ */
+int gdb_server_machine_reset(struct gdb_server *server) __must_check;
+
 #endif

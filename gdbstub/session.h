@@ -124,4 +124,7 @@ bool gdb_session_owns_breakpoint(struct gdb_session *session, unsigned vcpu, uin
 /** gdb_session_send_reply() - queue what is in `reply` */
 void gdb_session_send_reply(struct gdb_session *session);
 
+/** gdb_session_machine_reset() - see gdb_server_machine_reset() */
+int gdb_session_machine_reset(struct gdb_session *session) __must_check;
+
 #endif
