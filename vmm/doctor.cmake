@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# `glassbox doctor` and the tiny guests that it asks KVM with.
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.14)
+
+add_library(glassbox_doctor STATIC
+    doctor.c
+    doctor_debug.c
+    doctor_guest.c
+    doctor_host.c
+    doctor_kvm.c
+    doctor_report.c
+    probe.c
+    probe_machine.c)
+target_link_libraries(glassbox_doctor PUBLIC glassbox_vmm PkgConfig::JANSSON)
+target_compile_definitions(glassbox_doctor PRIVATE
+    GLASSBOX_LTTNG=$<BOOL:${GLASSBOX_LTTNG}>
+    GLASSBOX_LIBDIR="${CMAKE_INSTALL_FULL_LIBDIR}/glassbox")
