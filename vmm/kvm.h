@@ -92,8 +92,8 @@ int kvm_vcpu_get_fpu(struct kvm_vcpu *vcpu, struct kvm_fpu *ret_fpu) __must_chec
 int kvm_vcpu_set_fpu(struct kvm_vcpu *vcpu, const struct kvm_fpu *fpu) __must_check;
 int kvm_vcpu_get_mp_state(struct kvm_vcpu *vcpu, uint32_t *ret_state) __must_check;
 int kvm_vcpu_get_events(struct kvm_vcpu *vcpu, struct kvm_vcpu_events *ret_events) __must_check;
-int kvm_vcpu_get_msr(struct kvm_vcpu *vcpu, uint32_t index, uint64_t *ret_value) __must_check;
-int kvm_vcpu_set_msr(struct kvm_vcpu *vcpu, uint32_t index, uint64_t value) __must_check;
+int kvm_vcpu_get_msr(struct kvm_vcpu *vcpu, uint32_t index, uint64_t *ret_value);
+int kvm_vcpu_set_msr(struct kvm_vcpu *vcpu, uint32_t index, uint64_t value);
 int kvm_vcpu_tsc_khz(struct kvm_vcpu *vcpu);
 
 /** kvm_vcpu_set_guest_debug() - 4.87 */

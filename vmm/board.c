@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/board.h"
+#include "base/cleanup.h"
+#include "devices/backend/host_clock.h"
+#include "devices/legacy/i8042.h"
+#include "devices/legacy/pm.h"
+#include "devices/legacy/rtc.h"
+#include "devices/legacy/serial.h"
+#include "vmm/boot/acpi.h"
+#include "vmm/cpuid.h"
+#include "vmm/vcpu.h"
+
+/* ISA interrupts of a PC; the MADT keeps them where they are on the IOAPIC. */
+#define SERIAL_PORT 0x3f8
+#define SERIAL_GSI  4
+#define RTC_GSI     8
+
+_Static_assert(ACPI_PM1_EVT_PORT + PM_CONTROL_OFF == ACPI_PM1_CNT_PORT &&
+		       ACPI_PM1_EVT_PORT + PM_TIMER_OFF == ACPI_PM_TIMER_PORT &&
+		       ACPI_PM1_EVT_PORT + PM_RESET_OFF == ACPI_RESET_PORT,
+	       "the FADT and the device must mean the same ports");
+
+/* On the vCPU's thread; what becomes of it is the owner's decision, on the loop's thread. */
+static void power_requested(void *ctx, enum power_request request)
+{
+	struct board *board = ctx;
+	const struct vm_stop stop = {
+		.kind = request == POWER_REQUEST_OFF ? VM_STOP_POWER_OFF : VM_STOP_RESET,
+		.vcpu = vm_current_vcpu(board->vm),
+	};
+
+	vm_stop_for(board->vm, &stop);
+}
+
+static void console_write(void *ctx, const void *buf, size_t len)
+{
+	struct board *board = ctx;
+
+	panic_watch_feed(&board->panic, buf, len);
+	char_backend_write(&board->console, buf, len);
+}
+
+static void console_resume(void *ctx)
+{
+	struct board *board = ctx;
+
+	char_backend_resume(&board->console);
+}
+
+static int create_vcpus(struct board *board, const struct run_options *options, struct error *error)
+{
+	_cleanup_free_ struct kvm_cpuid2 *supported = NULL;
+	struct vm *vm = board->vm;
+	struct cpu_model model;
+	struct cpuid_config config = {
+		.model = &model,
+		.nr_vcpus = options->cpus,
+		.tsc_deadline = vm->kvm.has_tsc_deadline,
+	};
+	int r;
+
+	r = cpu_model_parse(options->cpu, &model, error);
+	if (r < 0)
+		return r;
+	r = kvm_get_supported_cpuid(&vm->kvm, &supported);
+	if (r < 0)
+		return error_set_errno(error, r, "KVM does not tell which CPUID it supports");
+	r = vm_add_vcpus(vm, options->cpus, error);
+	if (r < 0)
+		return r;
+	config.tsc_khz = (uint32_t)kvm_vcpu_tsc_khz(&vm->vcpus[0].kvm);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		_cleanup_free_ struct kvm_cpuid2 *cpuid = NULL;
+
+		r = cpuid_build(supported, &config, i, &cpuid, error);
+		if (r < 0)
+			return r;
+		r = kvm_vcpu_set_cpuid(&vm->vcpus[i].kvm, cpuid);
+		if (r < 0)
+			return error_set_errno(error, r, "KVM refuses the CPUID of vCPU %u", i);
+	}
+	return 0;
+}
+
+static int create_devices(struct board *board)
+{
+	struct vm *vm = board->vm;
+	const struct kvm *kvm = &vm->kvm;
+	const struct power_control power = { .request = power_requested, .ctx = board };
+	const struct serial_config serial = {
+		.name = "serial0",
+		.irq = irq_wire(&board->serial_irq, kvm, SERIAL_GSI, "serial0"),
+		.backend = { .write = console_write, .resume = console_resume, .ctx = board },
+	};
+	const struct rtc_config rtc = {
+		.name = "rtc",
+		.irq = irq_wire(&board->rtc_irq, kvm, RTC_GSI, "rtc"),
+		.clock = host_wall_clock(),
+		.timer = host_timer_line(board->rtc_timer),
+		.memory_below_4g = MIN(vm->ram_size, BOOT_MMIO_HOLE_GPA),
+		.memory_above_4g = vm->ram_size - MIN(vm->ram_size, BOOT_MMIO_HOLE_GPA),
+	};
+	const struct pm_config pm = {
+		.name = "acpi-pm",
+		.sci = irq_wire(&board->sci_irq, kvm, ACPI_SCI_IRQ, "acpi-pm"),
+		.clock = host_monotonic_clock(),
+		.power = power,
+		.sleep_type_s5 = ACPI_SLEEP_TYPE_S5,
+		.reset_value = ACPI_RESET_VALUE,
+	};
+	int r;
+
+	r = serial_create(&serial, &board->serial);
+	if (r == 0)
+		r = bus_add(&vm->pio, SERIAL_PORT, SERIAL_NR_PORTS, board->serial);
+	if (r == 0)
+		r = rtc_create(&rtc, &board->rtc);
+	if (r == 0)
+		host_timer_set_expire(board->rtc_timer, rtc_expire, board->rtc);
+	if (r == 0)
+		r = bus_add(&vm->pio, RTC_PORT, RTC_NR_PORTS, board->rtc);
+	if (r == 0)
+		r = i8042_create("i8042", &power, &board->i8042);
+	if (r == 0)
+		r = bus_add(&vm->pio, I8042_PORT, I8042_NR_PORTS, board->i8042);
+	if (r == 0)
+		r = pm_create(&pm, &board->pm);
+	if (r == 0)
+		r = bus_add(&vm->pio, ACPI_PM1_EVT_PORT, PM_NR_PORTS, board->pm);
+	return r;
+}
+
+static int load_kernel(struct board *board, const struct run_options *options, struct error *error)
+{
+	const struct acpi_config acpi = { .nr_cpus = options->cpus };
+	struct boot_config boot = {
+		.kernel_path = options->kernel,
+		.initrd_path = options->initrd,
+		.cmdline = options->append,
+		.kaslr = options->kaslr,
+	};
+	int r;
+
+	r = acpi_write_tables(&acpi, &board->vm->mem, &boot.acpi_rsdp_gpa, error);
+	if (r < 0)
+		return r;
+	r = boot_load(&boot, &board->vm->mem, &board->boot, error);
+	if (r < 0)
+		return r;
+	r = vcpu_set_boot_state(&board->vm->vcpus[0], &board->boot);
+	if (r < 0)
+		return error_set_errno(error, r, "KVM refuses the registers to boot with");
+	return 0;
+}
+
+int board_create(const struct board_config *config, struct board **ret_board, struct error *error)
+{
+	const struct run_options *options = config->options;
+	struct board *board = calloc(1, sizeof(*board));
+	int r;
+
+	if (!board)
+		return error_set_errno(error, -ENOMEM, "cannot build the machine");
+	board->console = config->console;
+	r = vm_create(options->kvm_device, options->memory, config->loop, &board->vm, error);
+	if (r < 0)
+		goto fail;
+	board->vm->events = config->events;
+	r = host_timer_create(config->loop, &board->rtc_timer);
+	if (r < 0) {
+		(void)error_set_errno(error, r, "cannot make the timer of the RTC");
+		goto fail;
+	}
+	r = create_vcpus(board, options, error);
+	if (r < 0)
+		goto fail;
+	r = create_devices(board);
+	if (r < 0) {
+		(void)error_set_errno(error, r, "cannot make the devices");
+		goto fail;
+	}
+	r = load_kernel(board, options, error);
+	if (r < 0)
+		goto fail;
+	*ret_board = board;
+	return 0;
+
+fail:
+	board_destroy(board);
+	return r;
+}
+
+void board_destroy(struct board *board)
+{
+	if (!board)
+		return;
+	if (board->vm) {
+		vm_end(board->vm);
+		vm_join(board->vm);
+	}
+	device_destroy(board->pm);
+	device_destroy(board->i8042);
+	device_destroy(board->rtc);
+	device_destroy(board->serial);
+	host_timer_destroy(board->rtc_timer);
+	vm_destroy(board->vm);
+	free(board);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The whole machine, wired in one function and torn down in reverse: VM, vCPUs, devices, kernel.
+ *
+ * A reset builds a new board; what outlives it (console, debugger, trace, loop) is passed in.  Main
+ * thread.
+ */
+#ifndef GLASSBOX_VMM_BOARD_H
+#define GLASSBOX_VMM_BOARD_H
+
+#include "devices/backend/char_backend.h"
+#include "vmm/boot/boot.h"
+#include "vmm/irq.h"
+#include "vmm/options.h"
+#include "vmm/panic_watch.h"
+#include "vmm/vm.h"
+
+struct board_config {
+	const struct run_options *options; /* borrowed for ever */
+	struct loop *loop;
+	struct vm_events events;
+	struct char_backend console; /* takes the serial port's output */
+};
+
+struct board {
+	struct vm *vm;
+	struct boot_state boot;
+	struct panic_watch panic; /* the serial port's lock; or while all vCPUs are parked */
+	struct char_backend console;
+
+	struct irq serial_irq, rtc_irq, sci_irq;
+	struct host_timer *rtc_timer;
+	struct device *serial, *rtc, *i8042, *pm;
+};
+
+/**
+ * board_create() - a machine that vm_start() and vm_resume() can run
+ *
+ * Return: 0, or -errno with @error set; -EINVAL is a mistake in the options.
+ */
+int board_create(const struct board_config *config, struct board **ret_board, struct error *error)
+	__must_check;
+
+/** board_destroy() - end the VM and free everything; NULL is fine */
+void board_destroy(struct board *board);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What the user reads when a guest has died.  Main thread, every vCPU parked. */
+#ifndef GLASSBOX_VMM_DEATH_H
+#define GLASSBOX_VMM_DEATH_H
+
+#include "base/elf_symbols.h"
+#include "vmm/vcpu.h"
+
+/**
+ * death_report() - print why @vcpu cannot go on: one line, then the details
+ * @stop: VM_STOP_TRIPLE_FAULT or VM_STOP_KVM_ERROR
+ * @symbols: of the guest's kernel; may be NULL
+ */
+void death_report(struct vcpu *vcpu, const struct vm_stop *stop, const struct elf_symbols *symbols);
+
+/** death_report_panic() - print the guest's panic @message and where @vcpu reset the machine */
+void death_report_panic(struct vcpu *vcpu, const char *message, const struct elf_symbols *symbols);
+
+#endif

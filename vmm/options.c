@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "vmm/cpu_features.h"
+#include "vmm/options.h"
+#include "vmm/status.h"
+#include "vmm/vm.h"
+
+#define MEMORY_MIN     MIB(16)
+#define MEMORY_MAX     GIB(1024)
+#define MEMORY_DEFAULT MIB(512)
+#define PAGE_SIZE      4096u
+
+enum option_key {
+	KEY_INITRD = 'i',
+	KEY_KERNEL = 'k',
+	KEY_APPEND = 'a',
+	KEY_CPUS = 'c',
+	KEY_MEMORY = 'm',
+	KEY_VERBOSE = 'v',
+	KEY_CONSOLE = 0x100,
+	KEY_CPU,
+	KEY_GDB,
+	KEY_WAIT_GDB,
+	KEY_TRACE,
+	KEY_TRACE_PROVIDER,
+	KEY_SYMBOLS,
+	KEY_KASLR,
+	KEY_REBOOT,
+	KEY_KVM,
+};
+
+static const struct argp_option options[] = {
+	{ NULL, 0, NULL, 0, "What to boot:", 1 },
+	{ "kernel", KEY_KERNEL, "FILE", 0, "Linux bzImage or ELF vmlinux (required)", 0 },
+	{ "initrd", KEY_INITRD, "FILE", 0, "initial RAM disk", 0 },
+	{ "append", KEY_APPEND, "STRING", 0, "kernel command line", 0 },
+	{ "kaslr", KEY_KASLR, NULL, 0,
+	  "let a bzImage unpack and move itself, instead of unpacking it on the host", 0 },
+	{ NULL, 0, NULL, 0, "The machine:", 2 },
+	{ "cpus", KEY_CPUS, "N", 0, "number of vCPUs, 1 to 32 (default 1)", 0 },
+	{ "memory", KEY_MEMORY, "SIZE", 0, "RAM, in MiB or with a suffix K, M, G (default 512M)",
+	  0 },
+	{ "cpu", KEY_CPU, "MODEL", 0, "host[,-FEATURE][,+FEATURE]...; \"help\" lists the features",
+	  0 },
+	{ "console", KEY_CONSOLE, "WHERE", 0,
+	  "the serial port: stdio (default), file:PATH, unix:PATH, pty or none", 0 },
+	{ "reboot", KEY_REBOOT, NULL, 0, "start the guest anew when it resets, instead of ending",
+	  0 },
+	{ "kvm", KEY_KVM, "PATH", 0, "KVM's device (default /dev/kvm)", 0 },
+	{ NULL, 0, NULL, 0, "Debugging:", 3 },
+	{ "gdb", KEY_GDB, "ADDRESS", 0, "listen for gdb at tcp:HOST:PORT or unix:PATH", 0 },
+	{ "wait-gdb", KEY_WAIT_GDB, NULL, 0, "stop before the guest's first instruction", 0 },
+	{ "symbols", KEY_SYMBOLS, "FILE", 0, "vmlinux with symbols, to name functions in messages",
+	  0 },
+	{ NULL, 0, NULL, 0, "Tracing:", 4 },
+	{ "trace", KEY_TRACE, "DIR", 0, "record every exit and device event into DIR", 0 },
+	{ "trace-provider", KEY_TRACE_PROVIDER, NULL, 0,
+	  "load the LTTng provider, for a recording session of your own", 0 },
+	{ NULL, 0, NULL, 0, "Other:", -1 },
+	{ "verbose", KEY_VERBOSE, NULL, 0, "say more about what happens", 0 },
+	{ 0 },
+};
+
+static uint64_t parse_memory(const char *text, struct argp_state *state)
+{
+	uint64_t bytes = 0;
+
+	if (size_parse(text, MIB(1), &bytes) < 0 || bytes < MEMORY_MIN || bytes > MEMORY_MAX)
+		argp_failure(state, GLASSBOX_STATUS_USAGE, 0,
+			     "--memory '%s' is not a size from 16M to 1024G", text);
+	if (bytes % PAGE_SIZE)
+		argp_failure(state, GLASSBOX_STATUS_USAGE, 0,
+			     "--memory '%s' is not a multiple of 4K", text);
+	return bytes;
+}
+
+static unsigned parse_cpus(const char *text, struct argp_state *state)
+{
+	uint64_t cpus = 0;
+
+	if (number_parse(text, 1, VM_MAX_VCPUS, &cpus) < 0)
+		argp_failure(state, GLASSBOX_STATUS_USAGE, 0,
+			     "--cpus '%s' is not a number from 1 to %u", text, VM_MAX_VCPUS);
+	return (unsigned)cpus;
+}
+
+static void check_together(const struct run_options *run, struct argp_state *state)
+{
+	if (!run->kernel)
+		argp_failure(state, GLASSBOX_STATUS_USAGE, 0, "--kernel FILE is missing");
+	if (run->wait_gdb && !run->gdb)
+		argp_failure(state, GLASSBOX_STATUS_USAGE, 0, "--wait-gdb needs --gdb ADDRESS");
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct run_options *run = state->input;
+
+	switch (key) {
+	case KEY_KERNEL: run->kernel = arg; break;
+	case KEY_INITRD: run->initrd = arg; break;
+	case KEY_APPEND: run->append = arg; break;
+	case KEY_CPUS: run->cpus = parse_cpus(arg, state); break;
+	case KEY_MEMORY: run->memory = parse_memory(arg, state); break;
+	case KEY_CPU:
+		if (strcmp(arg, "help") == 0) {
+			cpu_features_write_help(stdout);
+			exit(GLASSBOX_STATUS_OK);
+		}
+		run->cpu = arg;
+		break;
+	case KEY_CONSOLE: run->console = arg; break;
+	case KEY_GDB: run->gdb = arg; break;
+	case KEY_WAIT_GDB: run->wait_gdb = true; break;
+	case KEY_SYMBOLS: run->symbols = arg; break;
+	case KEY_TRACE: run->trace_dir = arg; break;
+	case KEY_TRACE_PROVIDER: run->trace_provider = true; break;
+	case KEY_KASLR: run->kaslr = true; break;
+	case KEY_REBOOT: run->reboot = true; break;
+	case KEY_KVM: run->kvm_device = arg; break;
+	case KEY_VERBOSE: run->verbose = true; break;
+	case ARGP_KEY_ARG:
+		argp_failure(state, GLASSBOX_STATUS_USAGE, 0, "unexpected argument '%s'", arg);
+		break;
+	case ARGP_KEY_END: check_together(run, state); break;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+void options_parse_run(int argc, char **argv, struct run_options *ret_options)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.doc = "Boot a guest kernel on KVM.\v"
+		       "On the console of a terminal, Ctrl-A x quits and Ctrl-A h helps.\n\n"
+		       "Exit status: 0 power-off, reboot or quit; 1 failure; 2 wrong usage; 3 guest panic; "
+		       "4 triple fault; 5 KVM cannot go on; 128+N ended by signal N.",
+	};
+	struct run_options run = {
+		.append = "",
+		.console = "stdio",
+		.cpu = "host",
+		.kvm_device = "/dev/kvm",
+		.memory = MEMORY_DEFAULT,
+		.cpus = 1,
+	};
+
+	argp_err_exit_status = GLASSBOX_STATUS_USAGE;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &run) != 0)
+		exit(GLASSBOX_STATUS_USAGE);
+	*ret_options = run;
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `glassbox run`: the life of one machine, from the command line to the exit status.  Everything
+ * here is on the main thread, which runs the loop.
+ */
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+
+#include "base/cleanup.h"
+#include "base/elf_symbols.h"
+#include "base/log.h"
+#include "devices/backend/chardev.h"
+#include "devices/legacy/serial.h"
+#include "gdbstub/server.h"
+#include "trace/loader.h"
+#include "trace/session.h"
+#include "vmm/board.h"
+#include "vmm/config.h"
+#include "vmm/death.h"
+#include "vmm/gdb_target.h"
+#include "vmm/run.h"
+#include "vmm/status.h"
+#include "vmm/vcpu.h"
+
+struct run {
+	const struct run_options *options;
+	struct loop *loop;
+	struct chardev *console;
+	struct trace_session *session;
+	struct elf_symbols *symbols; /* NULL: none */
+	struct board *board;
+	struct gdb_server *gdb; /* NULL: no debugger asked for */
+	struct gdb_target_vm target;
+	int signal_fd;
+	struct loop_source *signals;
+	int status;
+	const char *cause; /* of the end, for the trace */
+};
+
+static void finish(struct run *run, int status, const char *cause)
+{
+	if (run->cause)
+		return;
+	run->status = status;
+	run->cause = cause;
+	loop_quit(run->loop);
+}
+
+/* A guest that had died before keeps the status of its death. */
+static void killed_by_debugger(void *ctx)
+{
+	struct run *run = ctx;
+
+	finish(run, run->status, "ended by the debugger");
+}
+
+static void quit_by_user(void *ctx)
+{
+	finish(ctx, GLASSBOX_STATUS_OK, "quit by the user");
+}
+
+static void signal_arrived(void *ctx, uint32_t events)
+{
+	struct run *run = ctx;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(run->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	finish(run, GLASSBOX_STATUS_SIGNALLED + (int)info.ssi_signo, "ended by a signal");
+}
+
+/* SIGPIPE would end us for a reader of our output that went away. */
+static int watch_signals(struct run *run)
+{
+	sigset_t mask;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)sigemptyset(&mask);
+	(void)sigaddset(&mask, SIGINT);
+	(void)sigaddset(&mask, SIGTERM);
+	(void)sigaddset(&mask, SIGHUP);
+	(void)sigaddset(&mask, SIGQUIT);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+		return -errno;
+	run->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (run->signal_fd < 0)
+		return -errno;
+	return loop_add(run->loop, run->signal_fd, EPOLLIN, signal_arrived, run, &run->signals);
+}
+
+static int build_board(struct run *run, struct error *error);
+
+/* The user's file, or the kernel itself, read only now that a name is needed; NULL if neither has
+ * symbols. */
+static const struct elf_symbols *symbols_of(struct run *run)
+{
+	if (!run->symbols && elf_symbols_open(run->options->kernel, &run->symbols, NULL) < 0)
+		log_debug("the kernel has no symbols: --symbols FILE would name functions");
+	return run->symbols;
+}
+
+/* The guest reset itself: the end, unless it panicked or the user wants it to start anew. */
+static void guest_reset(struct run *run)
+{
+	const char *panic = run->board->panic.message;
+	struct error error;
+
+	if (panic[0] != '\0') {
+		death_report_panic(&run->board->vm->vcpus[0], panic, symbols_of(run));
+		finish(run, GLASSBOX_STATUS_GUEST_PANIC, "guest panic");
+		return;
+	}
+	if (!run->options->reboot) {
+		finish(run, GLASSBOX_STATUS_OK, "reset");
+		return;
+	}
+	chardev_set_receiver(run->console, NULL);
+	board_destroy(run->board);
+	run->board = NULL;
+	if (build_board(run, &error) < 0 || vm_start(run->board->vm, &error) < 0) {
+		log_error("cannot start the guest anew: %s", error.message);
+		finish(run, GLASSBOX_STATUS_FAILURE, "reset failed");
+		return;
+	}
+	if (!run->gdb)
+		vm_resume_all(run->board->vm);
+	else if (gdb_server_machine_reset(run->gdb) < 0)
+		finish(run, GLASSBOX_STATUS_FAILURE, "reset failed");
+}
+
+static void report_death(struct run *run, const struct gdb_stop *stop)
+{
+	run->target.dead = true;
+	gdb_server_report_stop(run->gdb, stop);
+}
+
+static void guest_died(struct run *run, const struct vm_stop *stop)
+{
+	struct gdb_stop gdb_stop;
+
+	death_report(&run->board->vm->vcpus[stop->vcpu], stop, symbols_of(run));
+	run->status = stop->kind == VM_STOP_TRIPLE_FAULT ? GLASSBOX_STATUS_TRIPLE_FAULT
+							 : GLASSBOX_STATUS_KVM_ERROR;
+	/* With gdb there the dead machine stays, to be looked at; any resume ends it. */
+	if (run->gdb && gdb_server_is_attached(run->gdb) && gdb_target_stop(stop, &gdb_stop))
+		report_death(run, &gdb_stop);
+	else
+		finish(run, run->status,
+		       stop->kind == VM_STOP_TRIPLE_FAULT ? "triple fault" : "KVM error");
+}
+
+static bool is_debuggers_breakpoint(struct run *run, unsigned vcpu)
+{
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+	struct kvm_vcpu *kvm = &run->board->vm->vcpus[vcpu].kvm;
+
+	/* If KVM will not say where it stopped, the debugger is the better place to find out why.
+	 */
+	if (kvm_vcpu_get_regs(kvm, &regs) < 0 || kvm_vcpu_get_sregs(kvm, &sregs) < 0)
+		return true;
+	return gdb_server_owns_breakpoint(run->gdb, vcpu, sregs.cs.base + regs.rip);
+}
+
+/* An exception of the guest's own goes to the guest; what is for the debugger goes there. */
+static void guest_stopped_to_debug(struct run *run, const struct vm_stop *stop)
+{
+	struct vm *vm = run->board->vm;
+	bool own_exception = stop->kind == VM_STOP_GUEST_DEBUG;
+	struct gdb_stop gdb_stop;
+
+	if (stop->kind == VM_STOP_SWBREAK)
+		own_exception = !run->gdb || !is_debuggers_breakpoint(run, stop->vcpu);
+	if (own_exception) {
+		if (gdb_target_inject(vm, stop) < 0)
+			log_warning("cannot pass the guest its own breakpoint exception");
+		vm_resume_again(vm);
+		return;
+	}
+	if (run->gdb && gdb_target_stop(stop, &gdb_stop))
+		gdb_server_report_stop(run->gdb, &gdb_stop);
+	else
+		vm_resume_again(vm);
+}
+
+static void guest_stopped(void *ctx, const struct vm_stop *stop)
+{
+	struct run *run = ctx;
+
+	switch (stop->kind) {
+	case VM_STOP_POWER_OFF: finish(run, GLASSBOX_STATUS_OK, "power-off"); break;
+	case VM_STOP_RESET: guest_reset(run); break;
+	case VM_STOP_TRIPLE_FAULT:
+	case VM_STOP_KVM_ERROR: guest_died(run, stop); break;
+	default: guest_stopped_to_debug(run, stop);
+	}
+}
+
+static void trace_machine(const struct run *run)
+{
+	struct vm *vm = run->board->vm;
+
+	trace_vm_start(GLASSBOX_VERSION, vm->nr_vcpus, vm->ram_size, run->board->boot.description,
+		       0);
+	bus_trace(&vm->pio);
+	bus_trace(&vm->mmio);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		vcpu_trace_counters(&vm->vcpus[i]);
+}
+
+static int build_board(struct run *run, struct error *error)
+{
+	const struct board_config config = {
+		.options = run->options,
+		.loop = run->loop,
+		.events = { .stopped = guest_stopped, .ctx = run },
+		.console = chardev_backend(run->console),
+	};
+	struct char_receiver receiver;
+	int r;
+
+	r = board_create(&config, &run->board, error);
+	if (r < 0)
+		return r;
+	gdb_target_init(&run->target, run->board->vm, &run->board->boot, killed_by_debugger, run);
+	receiver = serial_receiver(run->board->serial);
+	chardev_set_receiver(run->console, &receiver);
+	trace_machine(run);
+	return 0;
+}
+
+static int start_trace(struct run *run, struct error *error)
+{
+	const struct run_options *options = run->options;
+	int r;
+
+	if (!options->trace_dir)
+		return trace_load(options->trace_provider ? TRACE_LOAD_PROVIDER
+							  : TRACE_LOAD_PRELOADED,
+				  error);
+	r = trace_session_start(options->trace_dir, 0, &run->session, error);
+	return r < 0 ? r : trace_load(TRACE_LOAD_RECORDING, error);
+}
+
+static void stop_trace(struct run *run)
+{
+	struct trace_lost lost = { 0 };
+	struct error error;
+
+	if (!run->session)
+		return;
+	if (trace_session_stop(run->session, &lost, &error) < 0)
+		log_warning("%s", error.message);
+	run->session = NULL;
+	if (lost.events || lost.packets || lost.disk_full || lost.unfinished)
+		log_warning("trace '%s' is incomplete: %llu events and %llu packets lost%s%s",
+			    run->options->trace_dir, (unsigned long long)lost.events,
+			    (unsigned long long)lost.packets,
+			    lost.disk_full ? ", no space left for its end" : "",
+			    lost.unfinished ? ", its end is missing" : "");
+	else
+		log_info("trace written to '%s', no event lost", run->options->trace_dir);
+}
+
+static int open_console(struct run *run, struct error *error)
+{
+	const struct chardev_config config = { .loop = run->loop,
+					       .quit = quit_by_user,
+					       .quit_ctx = run };
+	int r;
+
+	r = chardev_create(run->options->console, &config, &run->console, error);
+	if (r == 0 && chardev_address(run->console))
+		log_info("console at %s", chardev_address(run->console));
+	return r;
+}
+
+static int start(struct run *run, struct error *error)
+{
+	const struct run_options *options = run->options;
+	int r;
+
+	r = loop_create(&run->loop);
+	if (r == 0)
+		r = watch_signals(run);
+	if (r < 0)
+		return error_set_errno(error, r, "cannot set up the event loop");
+	if (options->symbols)
+		r = elf_symbols_open(options->symbols, &run->symbols, error);
+	if (r == 0)
+		r = start_trace(run, error);
+	if (r == 0)
+		r = open_console(run, error);
+	if (r == 0)
+		r = build_board(run, error);
+	if (r == 0 && options->gdb)
+		r = gdb_server_create(run->loop, options->gdb, &run->target.target,
+				      options->wait_gdb, &run->gdb, error);
+	if (r < 0)
+		return r;
+	if (run->gdb)
+		log_info("gdb can connect to %s", gdb_server_address(run->gdb));
+	r = vm_start(run->board->vm, error);
+	if (r == 0 && !options->wait_gdb)
+		vm_resume_all(run->board->vm);
+	return r;
+}
+
+static void tear_down(struct run *run)
+{
+	struct vm *vm = run->board ? run->board->vm : NULL;
+
+	if (vm) {
+		vm_end(vm);
+		vm_join(vm);
+		for (unsigned i = 0; i < vm->nr_vcpus; i++)
+			vcpu_trace_counters(&vm->vcpus[i]);
+		trace_vm_stop((uint32_t)run->status, run->cause ? run->cause : "failure");
+	}
+	if (run->gdb) {
+		const struct gdb_stop stop = { .kind = GDB_STOP_GUEST_EXITED,
+					       .status = run->status };
+
+		gdb_server_report_stop(run->gdb, &stop);
+		gdb_server_destroy(run->gdb);
+	}
+	if (run->console)
+		chardev_set_receiver(run->console, NULL);
+	board_destroy(run->board);
+	chardev_destroy(run->console);
+	stop_trace(run);
+	elf_symbols_close(run->symbols);
+	loop_remove(run->signals);
+	loop_destroy(run->loop);
+	if (run->signal_fd >= 0)
+		(void)close(run->signal_fd);
+}
+
+int run_main(int argc, char **argv)
+{
+	struct run_options options;
+	struct run run = { .options = &options, .signal_fd = -EBADF };
+	struct error error = { "" };
+	int r;
+
+	options_parse_run(argc, argv, &options);
+	if (options.verbose)
+		log_init("glassbox", LOG_LEVEL_DEBUG);
+	r = start(&run, &error);
+	if (r == 0) {
+		r = loop_run(run.loop);
+		if (r < 0)
+			(void)error_set_errno(&error, r, "the event loop failed");
+	}
+	if (r < 0)
+		run.status = r == -EINVAL ? GLASSBOX_STATUS_USAGE : GLASSBOX_STATUS_FAILURE;
+	tear_down(&run);
+	/* After the console: its terminal is as it was, and the line is seen. */
+	if (r < 0)
+		log_error("%s", error.message);
+	return run.status;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GLASSBOX_VMM_RUN_H
+#define GLASSBOX_VMM_RUN_H
+
+/** run_main() - `glassbox run`.  Return: the program's exit status (status.h) */
+int run_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/cleanup.h"
+#include "vmm/vcpu.h"
+#include "vmm/vm.h"
+
+/* Above the hole the RAM goes on at 4 GiB, as on every PC. */
+static int map_ram(struct vm *vm, uint64_t size, struct error *error)
+{
+	uint64_t low = MIN(size, BOOT_MMIO_HOLE_GPA), high = size - low;
+	uint8_t *ram;
+	int r;
+
+	ram = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		   -1, 0);
+	if (ram == MAP_FAILED)
+		return error_set_errno(error, -errno,
+				       "cannot reserve %" PRIu64 " MiB of guest memory",
+				       size >> 20);
+	vm->ram = ram;
+	vm->ram_size = size;
+	/* Fewer faults on first touch; a core dump of ours need not hold the guest. */
+	(void)madvise(ram, size, MADV_HUGEPAGE);
+	(void)madvise(ram, size, MADV_DONTDUMP);
+	r = guest_mem_add_region(&vm->mem, 0, low, ram);
+	if (r == 0)
+		r = kvm_set_memory(&vm->kvm, 0, 0, low, ram);
+	if (r == 0 && high > 0)
+		r = guest_mem_add_region(&vm->mem, BOOT_ABOVE_4G_GPA, high, ram + low);
+	if (r == 0 && high > 0)
+		r = kvm_set_memory(&vm->kvm, 1, BOOT_ABOVE_4G_GPA, high, ram + low);
+	if (r < 0)
+		return error_set_errno(error, r, "KVM refuses %" PRIu64 " MiB of guest memory",
+				       size >> 20);
+	return 0;
+}
+
+int vm_create(const char *kvm_path, uint64_t ram_size, struct loop *loop, struct vm **ret_vm,
+	      struct error *error)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+	int r;
+
+	if (!vm)
+		return error_set_errno(error, -ENOMEM, "cannot make a VM");
+	vm->kvm = KVM_INIT;
+	vm->loop = loop;
+	vm->pio.space = TRACE_SPACE_PIO;
+	vm->mmio.space = TRACE_SPACE_MMIO;
+	(void)pthread_mutex_init(&vm->lock, NULL);
+	(void)pthread_cond_init(&vm->changed, NULL);
+	r = kvm_open(kvm_path, &vm->kvm, error);
+	if (r == 0)
+		r = kvm_create_vm(&vm->kvm, error);
+	if (r == 0)
+		r = kvm_create_irqchip(&vm->kvm, error);
+	if (r == 0)
+		r = map_ram(vm, ram_size, error);
+	if (r < 0) {
+		vm_destroy(vm);
+		return r;
+	}
+	*ret_vm = vm;
+	return 0;
+}
+
+void vm_destroy(struct vm *vm)
+{
+	if (!vm)
+		return;
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		vcpu_deinit(&vm->vcpus[i]);
+	free(vm->vcpus);
+	kvm_close(&vm->kvm);
+	if (vm->ram)
+		(void)munmap(vm->ram, vm->ram_size);
+	(void)pthread_cond_destroy(&vm->changed);
+	(void)pthread_mutex_destroy(&vm->lock);
+	free(vm);
+}
+
+int vm_add_vcpus(struct vm *vm, unsigned nr, struct error *error)
+{
+	vm->vcpus = calloc(nr, sizeof(*vm->vcpus));
+	if (!vm->vcpus)
+		return error_set_errno(error, -ENOMEM, "cannot make %u vCPUs", nr);
+	for (unsigned i = 0; i < nr; i++) {
+		int r = vcpu_init(&vm->vcpus[i], vm, i, error);
+
+		if (r < 0)
+			return r;
+		vm->nr_vcpus++;
+	}
+	return 0;
+}
+
+int vm_start(struct vm *vm, struct error *error)
+{
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		int r = vcpu_start_thread(&vm->vcpus[i]);
+
+		if (r < 0) {
+			vm_end(vm);
+			vm_join(vm);
+			return error_set_errno(error, r, "cannot start the thread of vCPU %u", i);
+		}
+	}
+	return 0;
+}
+
+/* Every vCPU is parked: tell the owner, once. */
+static void report_stopped(void *ctx)
+{
+	struct vm *vm = ctx;
+	struct vm_stop stop = { .kind = VM_STOP_INTERRUPT };
+
+	(void)pthread_mutex_lock(&vm->lock);
+	vm->stop_posted = false;
+	if (vm->ending) {
+		(void)pthread_mutex_unlock(&vm->lock);
+		return;
+	}
+	if (vm->has_stop)
+		stop = vm->stop;
+	vm->has_stop = false;
+	vm->running = false;
+	if (vm->vcpus[stop.vcpu].has_pending && vm->vcpus[stop.vcpu].pending.kind == stop.kind)
+		vm->vcpus[stop.vcpu].has_pending = false;
+	(void)pthread_mutex_unlock(&vm->lock);
+	vm->events.stopped(vm->events.ctx, &stop);
+}
+
+static void post_stopped_locked(struct vm *vm)
+{
+	if (vm->stop_posted || vm->ending)
+		return;
+	/* Without memory for the post the VM would hang; ending it is the lesser evil. */
+	if (loop_post(vm->loop, report_stopped, vm) < 0) {
+		vm->ending = true;
+		(void)pthread_cond_broadcast(&vm->changed);
+		loop_quit(vm->loop);
+		return;
+	}
+	vm->stop_posted = true;
+}
+
+static void kick_all_locked(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		if (vm->vcpus[i].resume != GDB_RESUME_NONE)
+			vcpu_kick_locked(&vm->vcpus[i]);
+}
+
+void vm_note_parked_locked(struct vm *vm, struct vcpu *vcpu)
+{
+	vcpu->resume = GDB_RESUME_NONE;
+	if (--vm->nr_running == 0)
+		post_stopped_locked(vm);
+}
+
+void vm_request_stop(struct vm *vm)
+{
+	SCOPED_LOCK(&vm->lock);
+
+	if (vm->nr_running == 0)
+		post_stopped_locked(vm);
+	else
+		kick_all_locked(vm);
+}
+
+void vm_stop_for(struct vm *vm, const struct vm_stop *stop)
+{
+	SCOPED_LOCK(&vm->lock);
+
+	/* The first event is the one reported, unless a later one ends the guest. */
+	if (!vm->has_stop || (stop->kind >= VM_STOP_POWER_OFF && stop->kind > vm->stop.kind)) {
+		vm->stop = *stop;
+		vm->has_stop = true;
+	}
+	vm->vcpus[stop->vcpu].pending = *stop;
+	vm->vcpus[stop->vcpu].has_pending = true;
+	kick_all_locked(vm);
+}
+
+unsigned vm_current_vcpu(const struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		if (vm->vcpus[i].has_thread && pthread_equal(vm->vcpus[i].thread, pthread_self()))
+			return i;
+	return 0;
+}
+
+/*
+ * A breakpoint that another vCPU's stop overtook is hit again by itself, since its instruction has
+ * not run; an access that a watchpoint saw, and a step, have happened and must not be forgotten.
+ */
+static bool report_overtaken_stop(struct vm *vm, const enum gdb_resume_kind *kinds)
+{
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		struct vcpu *vcpu = &vm->vcpus[i];
+
+		if (!vcpu->has_pending || kinds[i] == GDB_RESUME_NONE)
+			continue;
+		vcpu->has_pending = false;
+		if (vcpu->pending.kind != VM_STOP_WATCHPOINT &&
+		    vcpu->pending.kind != VM_STOP_STEP && vcpu->pending.kind < VM_STOP_POWER_OFF)
+			continue;
+		vm->stop = vcpu->pending;
+		vm->has_stop = true;
+		post_stopped_locked(vm);
+		return true;
+	}
+	return false;
+}
+
+void vm_resume(struct vm *vm, const enum gdb_resume_kind *kinds)
+{
+	SCOPED_LOCK(&vm->lock);
+
+	if (vm->ending)
+		return;
+	memmove(vm->last_kinds, kinds, vm->nr_vcpus * sizeof(*kinds));
+	vm->running = true;
+	if (report_overtaken_stop(vm, kinds))
+		return;
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		struct vcpu *vcpu = &vm->vcpus[i];
+
+		if (kinds[i] == GDB_RESUME_NONE)
+			continue;
+		atomic_store(&vcpu->park, false);
+		vcpu->kvm.run->immediate_exit = 0;
+		vcpu->resume = kinds[i];
+		vm->nr_running++;
+	}
+	(void)pthread_cond_broadcast(&vm->changed);
+}
+
+void vm_resume_all(struct vm *vm)
+{
+	enum gdb_resume_kind kinds[VM_MAX_VCPUS];
+
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		kinds[i] = GDB_RESUME_CONTINUE;
+	vm_resume(vm, kinds);
+}
+
+void vm_resume_again(struct vm *vm)
+{
+	vm_resume(vm, vm->last_kinds);
+}
+
+void vm_end(struct vm *vm)
+{
+	SCOPED_LOCK(&vm->lock);
+
+	vm->ending = true;
+	kick_all_locked(vm);
+	(void)pthread_cond_broadcast(&vm->changed);
+}
+
+void vm_join(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		if (!vm->vcpus[i].has_thread)
+			continue;
+		(void)pthread_join(vm->vcpus[i].thread, NULL);
+		vm->vcpus[i].has_thread = false;
+	}
+}

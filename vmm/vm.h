@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One virtual machine: its memory, its buses, its vCPUs and the protocol that stops and resumes
+ * them.
+ *
+ * Threads: the main loop's thread (here: the main thread) builds the VM, asks for stops and resumes
+ * it; each vCPU has a thread of its own.  The stop protocol is all-stop:
+ *
+ *   running --vm_request_stop(), a debug event, death, or a power request--> stopping
+ *   stopping --the last vCPU has parked--> stopped, and events->stopped() is called on the loop's
+ * thread stopped --vm_resume()--> running;   any --vm_end()--> ended: every vCPU thread returns
+ *
+ * A vCPU that parks has completed the access it exited for, so its registers are what the guest
+ * would see.
+ *
+ * Locks, outermost first: vm->lock, then a device's lock, then the loop's.  vm->lock is never held
+ * while KVM_RUN or a device's operation runs.
+ */
+#ifndef GLASSBOX_VMM_VM_H
+#define GLASSBOX_VMM_VM_H
+
+#include <pthread.h>
+
+#include "base/error.h"
+#include "base/guest_mem.h"
+#include "base/loop.h"
+#include "devices/device.h"
+#include "gdbstub/target.h"
+#include "vmm/bus.h"
+#include "vmm/kvm.h"
+
+#define VM_MAX_VCPUS 32u
+
+struct vcpu;
+struct vm;
+
+enum vm_stop_kind {
+	VM_STOP_INTERRUPT, /* vm_request_stop() */
+	VM_STOP_STEP,
+	VM_STOP_SWBREAK, /* an int3, ours or the guest's */
+	VM_STOP_HWBREAK,
+	VM_STOP_WATCHPOINT,
+	VM_STOP_GUEST_DEBUG,  /* a #DB that is the guest's own business */
+	VM_STOP_POWER_OFF,    /* the guest asked for it */
+	VM_STOP_RESET,        /* the guest asked for it */
+	VM_STOP_TRIPLE_FAULT, /* from here on: the guest cannot go on */
+	VM_STOP_KVM_ERROR, /* KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_FAIL_ENTRY, an unknown exit, -errno
+			    */
+};
+
+struct vm_stop {
+	enum vm_stop_kind kind;
+	unsigned vcpu;
+	unsigned slot; /* of VM_STOP_HWBREAK and VM_STOP_WATCHPOINT */
+	int code; /* of VM_STOP_KVM_ERROR: -errno of KVM_RUN, or 0: look at the vCPU's kvm_run */
+};
+
+struct vm_events {
+	/* On the loop's thread: every vCPU is parked, @stop says why. */
+	void (*stopped)(void *ctx, const struct vm_stop *stop);
+	void *ctx;
+};
+
+struct vm {
+	/* immutable while vCPU threads exist */
+	struct kvm kvm;
+	struct guest_mem mem;
+	struct bus pio, mmio;
+	struct loop *loop;
+	struct vm_events events;
+	struct vcpu *vcpus;
+	unsigned nr_vcpus;
+	void *ram;
+	uint64_t ram_size;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* a vCPU may go on, or must return */
+	bool ending;            /* under lock */
+	bool stop_posted;       /* under lock: events->stopped() is on its way */
+	unsigned nr_running;    /* under lock: vCPUs that have not parked */
+	bool has_stop;          /* under lock */
+	struct vm_stop stop;    /* under lock: the first event since the resume, or a graver one */
+
+	/* loop thread */
+	bool running; /* resumed, and not yet reported stopped */
+	struct gdb_debug_setup debug;
+	enum gdb_resume_kind last_kinds[VM_MAX_VCPUS];
+};
+
+/**
+ * vm_create() - a VM with RAM, interrupt controllers and no vCPU
+ * @kvm_path: usually "/dev/kvm"
+ * @ram_size: bytes, a multiple of 4 KiB; the part above BOOT_MMIO_HOLE_GPA goes above 4 GiB
+ * @loop: borrowed until vm_destroy()
+ *
+ * Return: 0, or -errno with @error set.
+ */
+int vm_create(const char *kvm_path, uint64_t ram_size, struct loop *loop, struct vm **ret_vm,
+	      struct error *error) __must_check;
+
+/** vm_destroy() - after vm_end() and vm_join(), or if no vCPU was started; NULL is fine */
+void vm_destroy(struct vm *vm);
+
+/** vm_add_vcpus() - @nr vCPUs in the state after reset; once */
+int vm_add_vcpus(struct vm *vm, unsigned nr, struct error *error) __must_check;
+
+/** vm_note_parked_locked() - a vCPU's own thread says that it has parked */
+void vm_note_parked_locked(struct vm *vm, struct vcpu *vcpu);
+
+/** vm_start() - start every vCPU's thread, parked; call vm_resume() to let the guest run */
+int vm_start(struct vm *vm, struct error *error) __must_check;
+
+/** vm_resume() - @kinds[i] is what vCPU i shall do.  Loop thread, while stopped. */
+void vm_resume(struct vm *vm, const enum gdb_resume_kind *kinds);
+
+/** vm_resume_all() - every vCPU continues */
+void vm_resume_all(struct vm *vm);
+
+/** vm_resume_again() - every vCPU does what the last vm_resume() said.  Loop thread. */
+void vm_resume_again(struct vm *vm);
+
+/** vm_request_stop() - stop all vCPUs; events->stopped() follows, VM_STOP_INTERRUPT or better. Loop
+ * thread. */
+void vm_request_stop(struct vm *vm);
+
+/** vm_stop_for() - the calling vCPU's thread met @stop: record it and have every vCPU park */
+void vm_stop_for(struct vm *vm, const struct vm_stop *stop);
+
+/** vm_current_vcpu() - index of the vCPU whose thread calls; 0 on any other thread */
+unsigned vm_current_vcpu(const struct vm *vm);
+
+/** vm_end() - make every vCPU's thread return.  Any thread. */
+void vm_end(struct vm *vm);
+
+/** vm_join() - wait for the vCPUs' threads.  Main thread, after vm_end(). */
+void vm_join(struct vm *vm);
+
+#endif
