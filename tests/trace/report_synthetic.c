@@ -151,7 +151,7 @@ static bt_component_class_initialize_method_status source_initialize(
 		if (layouts[i].event)
 			make_event_class(writer, stream_class, trace_class, i);
 	writer->trace = bt_trace_create(trace_class);
-	if (writer->spec->pid >= 0)
+	if (writer->spec->pid > 0)
 		(void)bt_trace_set_environment_entry_integer(writer->trace, "vpid",
 							     writer->spec->pid);
 	(void)bt_trace_set_environment_entry_string(writer->trace, "hostname", "lab");

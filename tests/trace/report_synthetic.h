@@ -18,7 +18,7 @@ struct synthetic_item {
 
 struct synthetic_trace {
 	const char *path; /* directory to make, its parent exists */
-	int64_t pid;      /* environment 'vpid'; -1 for none */
+	int64_t pid;      /* environment 'vpid'; 0 for none */
 	bool pid_context; /* a context field 'vpid', as with per-user buffers */
 	bool foreign;     /* events are named "foreign:exit" etc. */
 	const char *omit; /* a field that no event has, or NULL */

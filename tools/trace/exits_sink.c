@@ -121,7 +121,9 @@ static bt_value_map_foreach_entry_const_func_status take_param(const char *name,
 		     name);
 		context->result = -EINVAL;
 	}
-	return context->result < 0 ? BT_VALUE_MAP_FOREACH_ENTRY_CONST_FUNC_STATUS_INTERRUPT
+	if (context->result == -ENOMEM)
+		return BT_VALUE_MAP_FOREACH_ENTRY_CONST_FUNC_STATUS_MEMORY_ERROR;
+	return context->result < 0 ? BT_VALUE_MAP_FOREACH_ENTRY_CONST_FUNC_STATUS_ERROR
 				   : BT_VALUE_MAP_FOREACH_ENTRY_CONST_FUNC_STATUS_OK;
 }
 

@@ -91,7 +91,7 @@ static int warn_of_symbols(struct report *report)
 	if (!report->has_symbols || report->exits_in_kernel == 0)
 		return 0;
 	/* Modules and patched text have no symbol in a vmlinux, but they never are the most. */
-	if (report->exits_in_functions >= report->exits_in_kernel / 2)
+	if (2 * report->exits_in_functions >= report->exits_in_kernel)
 		return 0;
 	return warn(report,
 		    "'%s' does not seem to be the guest's kernel: it names %" PRIu64 " of %" PRIu64

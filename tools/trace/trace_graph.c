@@ -37,7 +37,7 @@ static void cleanup_value(bt_value **value)
  * Put what Babeltrace has to say into @error: the first cause is the one next to the fault.  Our
  * own sink speaks for itself, others need to be introduced.
  */
-static int take_error(struct error *error, const char *action)
+static int take_error(struct error *error, const char *what)
 {
 	const bt_error *bt_error = bt_current_thread_take_error();
 	const bt_error_cause *cause;
@@ -45,15 +45,14 @@ static int take_error(struct error *error, const char *action)
 	int r;
 
 	if (!bt_error)
-		return error_set(error, -EIO, "%s failed", action);
+		return error_set(error, -EIO, "%s", what);
 	cause = bt_error_borrow_cause_by_index(bt_error, 0);
 	if (bt_error_cause_get_actor_type(cause) == BT_ERROR_CAUSE_ACTOR_TYPE_COMPONENT)
 		plugin = bt_error_cause_component_actor_get_plugin_name(cause);
 	if (plugin && strcmp(plugin, "glassbox") == 0)
 		r = error_set(error, -EIO, "%s", bt_error_cause_get_message(cause));
 	else
-		r = error_set(error, -EIO, "%s failed: %s", action,
-			      bt_error_cause_get_message(cause));
+		r = error_set(error, -EIO, "%s: %s", what, bt_error_cause_get_message(cause));
 	/* Some of Babeltrace's messages are several sentences in several lines. */
 	if (error)
 		error->message[strcspn(error->message, "\n")] = '\0';
@@ -139,11 +138,15 @@ static int query_group(const bt_component_class_source *source, const char *path
 		    BT_VALUE_MAP_INSERT_ENTRY_STATUS_OK ||
 	    bt_value_map_insert_string_entry(params, "input", path) !=
 		    BT_VALUE_MAP_INSERT_ENTRY_STATUS_OK)
-		return take_error(error, "preparing to read the trace");
+		return take_error(error, "cannot prepare to read the trace");
 	executor = bt_query_executor_create(class, "babeltrace.support-info", params);
 	if (!executor ||
-	    bt_query_executor_query(executor, &result) != BT_QUERY_EXECUTOR_QUERY_STATUS_OK)
-		r = take_error(error, path);
+	    bt_query_executor_query(executor, &result) != BT_QUERY_EXECUTOR_QUERY_STATUS_OK) {
+		/* What Babeltrace says here is of use to its developers only. */
+		bt_current_thread_clear_error();
+		r = error_set(error, -EINVAL, "'%s' is no CTF trace, or its metadata is damaged",
+			      path);
+	}
 	group = result && bt_value_is_map(result)
 			? bt_value_map_borrow_entry_value_const(result, "group")
 			: NULL;
@@ -171,7 +174,7 @@ static int connect_to_muxer(bt_graph *graph, const bt_component_source *source,
 			    graph, bt_component_source_borrow_output_port_by_index_const(source, i),
 			    bt_component_filter_borrow_input_port_by_index_const(muxer, last),
 			    NULL) != BT_GRAPH_CONNECT_PORTS_STATUS_OK)
-			return take_error(error, "connecting the trace reader");
+			return take_error(error, "cannot connect the trace reader");
 	}
 	return 0;
 }
@@ -188,19 +191,19 @@ static int add_source(bt_graph *graph, const bt_component_class_source *class,
 
 	if (!params || bt_value_map_insert_empty_array_entry(params, "inputs", &inputs) !=
 			       BT_VALUE_MAP_INSERT_ENTRY_STATUS_OK)
-		return take_error(error, "preparing to read the trace");
+		return take_error(error, "cannot prepare to read the trace");
 	for (size_t i = first; i < traces->count; i++) {
 		bool same = i == first ||
 			    (groups[i] && groups[first] && strcmp(groups[i], groups[first]) == 0);
 
 		if (same && bt_value_array_append_string_element(inputs, traces->paths[i]) !=
 				    BT_VALUE_ARRAY_APPEND_ELEMENT_STATUS_OK)
-			return take_error(error, "preparing to read the trace");
+			return take_error(error, "cannot prepare to read the trace");
 	}
 	(void)snprintf(name, sizeof(name), "trace%zu", first);
 	if (bt_graph_add_source_component(graph, class, name, params, BT_LOGGING_LEVEL_NONE,
 					  &source) != BT_GRAPH_ADD_COMPONENT_STATUS_OK)
-		return take_error(error, "opening the trace");
+		return take_error(error, "cannot open the trace, it may be damaged or cut off");
 	return connect_to_muxer(graph, source, muxer, error);
 }
 
@@ -244,12 +247,12 @@ static int add_sink(bt_graph *graph, const bt_plugin *plugin, const char *name,
 				 name);
 	if (bt_graph_add_sink_component(graph, class, name, params, BT_LOGGING_LEVEL_NONE, &sink) !=
 	    BT_GRAPH_ADD_COMPONENT_STATUS_OK)
-		return take_error(error, "starting the analysis");
+		return take_error(error, "cannot start the analysis");
 	if (bt_graph_connect_ports(graph,
 				   bt_component_filter_borrow_output_port_by_index_const(muxer, 0),
 				   bt_component_sink_borrow_input_port_by_index_const(sink, 0),
 				   NULL) != BT_GRAPH_CONNECT_PORTS_STATUS_OK)
-		return take_error(error, "connecting the analysis");
+		return take_error(error, "cannot connect the analysis");
 	return 0;
 }
 
@@ -278,7 +281,7 @@ static int build(bt_graph *graph, const struct discovered *traces, const char *s
 				 "babeltrace2's plugins lack ctf.fs or utils.muxer");
 	if (bt_graph_add_filter_component(graph, muxer_class, "muxer", NULL, BT_LOGGING_LEVEL_NONE,
 					  &muxer) != BT_GRAPH_ADD_COMPONENT_STATUS_OK)
-		return take_error(error, "starting the muxer");
+		return take_error(error, "cannot start the muxer");
 	/* The sink first: a vmlinux that cannot be read is told before a long read. */
 	r = add_sink(graph, own, sink, muxer, params, error);
 	if (r < 0)
@@ -313,7 +316,7 @@ static int run(bt_graph *graph, struct error *error)
 		bt_current_thread_clear_error();
 		return error_set(error, -EINTR, "interrupted: the report covers what was read");
 	}
-	return take_error(error, "reading the trace");
+	return take_error(error, "cannot read the trace to its end, it may be damaged");
 }
 
 int trace_graph_run(const struct discovered *traces, const char *sink, const bt_value *params,
@@ -323,7 +326,7 @@ int trace_graph_run(const struct discovered *traces, const char *sink, const bt_
 	int r;
 
 	if (!graph)
-		return take_error(error, "preparing to read the trace");
+		return take_error(error, "cannot prepare to read the trace");
 	r = build(graph, traces, sink, params, error);
 	if (r < 0)
 		return r;

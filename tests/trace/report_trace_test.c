@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * glassbox-trace report and the babeltrace2 plugin over real CTF traces (synthetic ones: no LTTng
+ * needed), held against what the test works out by itself.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <jansson.h>
+#include <linux/kvm.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/trace/report_synthetic.h"
+#include "tests/unit/cmocka_all.h"
+
+#define EXITS  20000u
+#define PORTS  4u
+#define SLIDE  0xffffffff70000000u
+#define KERNEL "6.1.0-test"
+
+static char dir[] = "report_trace.XXXXXX";
+
+/* One run of a program: exit status, and what it wrote. */
+struct run {
+	int status;
+	char out[1 << 20];
+	char err[1 << 16];
+};
+
+static struct run last;
+
+static void read_file(const char *path, char *buf, size_t size)
+{
+	FILE *file = fopen(path, "r");
+	size_t length;
+
+	assert_non_null(file);
+	length = fread(buf, 1, size - 1, file);
+	buf[length] = '\0';
+	(void)fclose(file);
+}
+
+__attribute__((format(printf, 1, 2))) static void run(const char *format, ...)
+{
+	char command[2048], whole[4096];
+	va_list args;
+	int status;
+
+	va_start(args, format);
+	(void)vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	(void)snprintf(whole, sizeof(whole), "cd %s && { %s; } >out 2>err", dir, command);
+	status = system(whole);
+	assert_true(WIFEXITED(status));
+	last.status = WEXITSTATUS(status);
+	(void)snprintf(whole, sizeof(whole), "%s/out", dir);
+	read_file(whole, last.out, sizeof(last.out));
+	(void)snprintf(whole, sizeof(whole), "%s/err", dir);
+	read_file(whole, last.err, sizeof(last.err));
+}
+
+/* It failed, and said so in one line that has @words in it. */
+static void assert_failed(int status, const char *words)
+{
+	if (last.status != status || !strstr(last.err, words))
+		fail_msg("status %d, not %d with '%s': %s", last.status, status, words, last.err);
+	if (status == 1)
+		assert_ptr_equal(strchr(last.err, '\n'), last.err + strlen(last.err) - 1);
+}
+
+/* A list of items as a source. */
+struct list {
+	const struct synthetic_item *items;
+	size_t count, at;
+};
+
+static bool list_next(void *context, struct synthetic_item *ret_item)
+{
+	struct list *list = context;
+
+	if (list->at == list->count)
+		return false;
+	*ret_item = list->items[list->at++];
+	return true;
+}
+
+static void write_trace(struct synthetic_trace trace, const char *name,
+			const struct synthetic_item *items, size_t count)
+{
+	struct list list = { .items = items, .count = count };
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	trace.path = path;
+	trace.next = list_next;
+	trace.context = &list;
+	assert_int_equal(synthetic_write(&trace), 0);
+}
+
+/* The other arguments describe the trace: .pid = 1 etc. */
+#define WRITE(name, items, ...)                                                                    \
+	write_trace((struct synthetic_trace){ __VA_ARGS__ }, name, items, ARRAY_SIZE(items))
+
+static struct synthetic_item entry_item(int64_t time, uint32_t vcpu, uint64_t seq,
+					const char *device)
+{
+	return (struct synthetic_item){
+		.record = { .event = TRACE_EVENT_entry,
+			    .time = time,
+			    .entry = { .vcpu = vcpu, .seq = seq, .device = device } }
+	};
+}
+
+static struct synthetic_item exit_item(int64_t time, uint32_t vcpu, uint64_t seq, uint64_t port)
+{
+	return (struct synthetic_item){ .record = { .event = TRACE_EVENT_exit,
+						    .time = time,
+						    .exit = { .vcpu = vcpu,
+							      .seq = seq,
+							      .reason = KVM_EXIT_IO,
+							      .rip = SLIDE + port,
+							      .space = TRACE_SPACE_PIO,
+							      .addr = port,
+							      .len = 1,
+							      .is_write = 1 } } };
+}
+
+static struct synthetic_item start_item(int64_t time)
+{
+	return (struct synthetic_item){ .record = { .event = TRACE_EVENT_vm_start,
+						    .time = time,
+						    .vm_start = { .version = "0.1.0",
+								  .vcpus = 2,
+								  .memory = MIB(256),
+								  .kernel = KERNEL,
+								  .text_slide = SLIDE } } };
+}
+
+static struct synthetic_item stop_item(int64_t time)
+{
+	return (struct synthetic_item){ .record = { .event = TRACE_EVENT_vm_stop,
+						    .time = time,
+						    .vm_stop = { .cause = "power-off" } } };
+}
+
+static struct synthetic_item counters_item(int64_t time, uint32_t vcpu, uint64_t user, uint64_t kvm)
+{
+	return (struct synthetic_item){ .record = { .event = TRACE_EVENT_vcpu_counters,
+						    .time = time,
+						    .vcpu_counters = { .vcpu = vcpu,
+								       .user_exits = user,
+								       .kvm_exits = kvm } } };
+}
+
+/* The report on @name as JSON, which the caller owns. */
+static json_t *json_report(const char *name)
+{
+	json_error_t error;
+	json_t *document;
+
+	run("%s report --limit 0 --json %s", GLASSBOX_TRACE, name);
+	if (last.status != 0)
+		fail_msg("status %d: %s", last.status, last.err);
+	document = json_loads(last.out, 0, &error);
+	if (!document)
+		fail_msg("line %d: %s", error.line, error.text);
+	assert_string_equal(json_string_value(json_object_get(document, "schema")),
+			    "glassbox.exits");
+	assert_int_equal(json_integer_value(json_object_get(document, "version")), 1);
+	return document;
+}
+
+static json_t *machine_of(json_t *document, size_t index)
+{
+	json_t *machine = json_array_get(json_object_get(document, "machines"), index);
+
+	assert_non_null(machine);
+	return machine;
+}
+
+/* The number at a path like "quality.unmatched.at_end". */
+static int64_t number_at(json_t *json, const char *path)
+{
+	char copy[128], *save = NULL;
+
+	(void)snprintf(copy, sizeof(copy), "%s", path);
+	for (char *name = strtok_r(copy, ".", &save); name; name = strtok_r(NULL, ".", &save))
+		json = json_object_get(json, name);
+	if (!json_is_integer(json))
+		fail_msg("no number '%s'", path);
+	return json_integer_value(json);
+}
+
+static bool has_warning(json_t *machine, const char *words)
+{
+	json_t *warnings = json_object_get(machine, "warnings");
+
+	for (size_t i = 0; i < json_array_size(warnings); i++)
+		if (strstr(json_string_value(json_array_get(warnings, i)), words))
+			return true;
+	return false;
+}
+
+/* Latencies kept for an exact sort. */
+struct samples {
+	uint64_t vmm[EXITS], guest[EXITS];
+	size_t vmm_count, guest_count, exits;
+};
+
+static int compare_values(const void *left, const void *right)
+{
+	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+	return (a > b) - (a < b);
+}
+
+static void check_latency(json_t *latency, uint64_t *values, size_t count)
+{
+	static const struct {
+		const char *name;
+		unsigned basis_points;
+	} shares[] = { { "p50", 5000 }, { "p90", 9000 }, { "p99", 9900 }, { "p999", 9990 } };
+	uint64_t sum = 0;
+
+	qsort(values, count, sizeof(*values), compare_values);
+	for (size_t i = 0; i < count; i++)
+		sum += values[i];
+	assert_int_equal(number_at(latency, "count"), count);
+	assert_int_equal(number_at(latency, "sum"), sum);
+	assert_int_equal(number_at(latency, "min"), values[0]);
+	assert_int_equal(number_at(latency, "max"), values[count - 1]);
+	for (unsigned i = 0; i < ARRAY_SIZE(shares); i++) {
+		double exact = (double)values[(count * shares[i].basis_points + 9999) / 10000 - 1];
+		double found = (double)number_at(latency, shares[i].name);
+
+		if (fabs(found - exact) > exact / 100)
+			fail_msg("%s: %f, exactly %f", shares[i].name, found, exact);
+	}
+}
+
+static void check_row(json_t *row, struct samples *samples)
+{
+	assert_int_equal(number_at(row, "exits"), samples->exits);
+	check_latency(json_object_get(row, "vmm_time"), samples->vmm, samples->vmm_count);
+	check_latency(json_object_get(row, "guest_time"), samples->guest, samples->guest_count);
+}
+
+/* Two vCPUs in turn; each exit takes long or short by chance. */
+static struct synthetic_item *make_long_trace(struct samples *all, struct samples *ports,
+					      size_t *ret_count)
+{
+	struct synthetic_item *items = calloc(4 * EXITS, sizeof(*items));
+	uint64_t random = 42;
+	int64_t time = 1000;
+	size_t count = 0;
+
+	assert_non_null(items);
+	items[count++] = start_item(time);
+	for (unsigned i = 0; i < EXITS; i++) {
+		uint32_t vcpu = i / (EXITS / 2);
+		uint64_t seq = i % (EXITS / 2) + 1;
+		struct samples *port;
+		uint64_t guest, vmm;
+
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		guest = (random >> 40) % 100000;
+		vmm = (random >> 20) % 1000 ? 5000 + (random >> 30) % 3000 : 4000000;
+		port = &ports[(random >> 60) % PORTS];
+		items[count++] = entry_item(time, vcpu, seq, seq == 1 ? "" : "serial0");
+		time += (int64_t)guest;
+		items[count++] = exit_item(time, vcpu, seq, 0x3f8 + (uint64_t)(port - ports));
+		time += (int64_t)vmm;
+		all->exits++;
+		port->exits++;
+		all->guest[all->guest_count++] = guest;
+		port->guest[port->guest_count++] = guest;
+		/* The last exit of a vCPU is followed by no entry. */
+		if (seq == EXITS / 2)
+			continue;
+		all->vmm[all->vmm_count++] = vmm;
+		port->vmm[port->vmm_count++] = vmm;
+	}
+	items[count++] = counters_item(time, 0, EXITS / 2, 4 * EXITS);
+	items[count++] = counters_item(time, 1, EXITS / 2, 4 * EXITS);
+	items[count++] = stop_item(time);
+	*ret_count = count;
+	return items;
+}
+
+static void numbers_are_those_of_the_trace(void **state)
+{
+	struct samples *all = calloc(1, sizeof(*all)), *ports = calloc(PORTS, sizeof(*ports));
+	struct synthetic_item *items;
+	json_t *document, *machine, *rows, *row;
+	size_t count, i;
+
+	(void)state;
+	assert_true(all && ports);
+	items = make_long_trace(all, ports, &count);
+	write_trace((struct synthetic_trace){ .pid = 4711 }, "long", items, count);
+	document = json_report("long");
+	machine = machine_of(document, 0);
+	assert_string_equal(json_string_value(json_object_get(machine, "machine")),
+			    "process 4711 on lab");
+	assert_int_equal(number_at(machine, "quality.events"), count);
+	assert_int_equal(number_at(machine, "quality.lost_events"), 0);
+	assert_int_equal(number_at(machine, "quality.unmatched.at_start"), 0);
+	assert_int_equal(number_at(machine, "quality.unmatched.at_end"), 2);
+	assert_int_equal(number_at(machine, "quality.unmatched.in_between"), 0);
+	assert_int_equal(number_at(machine, "counters.vmm_exits"), EXITS);
+	assert_true(json_is_true(json_object_get(json_object_get(machine, "counters"), "equal")));
+	assert_int_equal(number_at(machine, "counters.kvm_exits"), 8 * EXITS);
+	assert_int_equal(json_array_size(json_object_get(machine, "warnings")), 0);
+	check_row(json_object_get(machine, "all"), all);
+	rows = json_object_get(json_object_get(machine, "by_address"), "rows");
+	assert_int_equal(json_array_size(rows), PORTS);
+	json_array_foreach(rows, i, row)
+	{
+		const char *address = json_string_value(json_object_get(row, "address"));
+
+		check_row(row, &ports[strtoul(address, NULL, 16) - 0x3f8]);
+		assert_string_equal(json_string_value(json_object_get(row, "device")), "serial0");
+	}
+	json_decref(document);
+	free(items);
+	free(all);
+	free(ports);
+}
+
+static void text_says_the_same(void **state)
+{
+	const struct synthetic_item items[] = { start_item(1000),
+						entry_item(2000, 0, 1, ""),
+						exit_item(3000, 0, 1, 0x3f8),
+						entry_item(10500, 0, 2, "serial0"),
+						exit_item(12000, 0, 2, 0x3f8),
+						counters_item(13000, 0, 2, 8),
+						stop_item(14000) };
+
+	(void)state;
+	WRITE("text", items, .pid = 100);
+	run("%s report text", GLASSBOX_TRACE);
+	assert_int_equal(last.status, 0);
+	assert_string_equal(last.err, "");
+	assert_non_null(
+		strstr(last.out, "Guest      glassbox 0.1.0, 2 vCPUs, 256 MiB, kernel " KERNEL));
+	assert_non_null(strstr(last.out, "Duration   13.0us, ended with status 0: power-off"));
+	assert_non_null(strstr(last.out, "7 read, 0 events lost"));
+	assert_non_null(strstr(last.out, "2 to the VMM; the VMM's own count is equal"));
+	assert_non_null(strstr(last.out, "25.0 % of KVM's 8 exits"));
+	assert_non_null(strstr(last.out, "\nKVM_EXIT_IO "));
+	assert_non_null(strstr(last.out, "\nserial0 0x3f8 w "));
+	assert_non_null(strstr(last.out, "7.50us"));
+	/* To a file: the same, and nothing on standard output. */
+	run("%s report text >expected && %s report --output report.txt text && "
+	    "cmp expected report.txt",
+	    GLASSBOX_TRACE, GLASSBOX_TRACE);
+	assert_int_equal(last.status, 0);
+	assert_string_equal(last.out, "");
+}
+
+static void losses_are_told(void **state)
+{
+	const struct synthetic_item items[] = {
+		start_item(1000),
+		entry_item(2000, 0, 1, ""),
+		exit_item(3000, 0, 1, 0x3f8), /* whole */
+		{ .lost = 17 },
+		entry_item(9000, 0, 2, "serial0"), /* VMM time of exit 1 is not to be had */
+		exit_item(9500, 0, 2, 0x3f8),
+		entry_item(9700, 0, 3, "serial0"),
+		{ .lost = 4 },
+		entry_item(20000, 0, 6, "serial0"), /* guest time of exit 3 neither */
+		stop_item(30000),
+	};
+	json_t *document, *machine;
+
+	(void)state;
+	WRITE("loss", items, .pid = 100);
+	document = json_report("loss");
+	machine = machine_of(document, 0);
+	assert_int_equal(number_at(machine, "quality.lost_events"), 21);
+	assert_int_equal(number_at(machine, "quality.unmatched.across_loss"), 1);
+	assert_int_equal(number_at(machine, "quality.unmatched.in_between"), 1);
+	assert_int_equal(number_at(machine, "all.vmm_time.count"), 1);
+	assert_int_equal(number_at(machine, "all.vmm_time.sum"), 200);
+	assert_int_equal(number_at(machine, "all.guest_time.sum"), 1000 + 500);
+	assert_true(has_warning(machine, "lost events"));
+	json_decref(document);
+}
+
+static void processes_are_kept_apart(void **state)
+{
+	const struct synthetic_item one[] = { start_item(100), entry_item(200, 0, 1, ""),
+					      exit_item(300, 0, 1, 0x3f8),
+					      entry_item(400, 0, 2, "serial0") };
+	const struct synthetic_item two[] = { start_item(150), entry_item(250, 0, 1, ""),
+					      exit_item(450, 0, 1, 0x80),
+					      entry_item(500, 0, 2, "") };
+	const struct synthetic_item noise[] = {
+		start_item(120), entry_item(220, 0, 1, ""), { .lost = 3 }, entry_item(330, 0, 2, "")
+	};
+	json_t *document;
+
+	(void)state;
+	run("mkdir -p many/ust/pid/deep");
+	WRITE("many/ust/pid/one", one, .pid = 1);
+	WRITE("many/ust/pid/deep/two", two, .pid = 2);
+	/* Another program's trace, with a loss of its own, in the same directory. */
+	WRITE("many/noise", noise, .foreign = true);
+	document = json_report("many");
+	assert_int_equal(json_array_size(json_object_get(document, "machines")), 2);
+	for (size_t i = 0; i < 2; i++) {
+		json_t *machine = machine_of(document, i);
+
+		assert_int_equal(number_at(machine, "all.exits"), 1);
+		assert_int_equal(number_at(machine, "all.vmm_time.sum"), i == 0 ? 100 : 50);
+		assert_int_equal(number_at(machine, "quality.lost_events"), 0);
+		assert_int_equal(number_at(machine, "quality.events"), 4);
+	}
+	json_decref(document);
+}
+
+static void machines_that_share_buffers(void **state)
+{
+	struct synthetic_item items[] = {
+		start_item(100),           start_item(110),           entry_item(200, 0, 1, ""),
+		entry_item(210, 0, 1, ""), exit_item(300, 0, 1, 1),   exit_item(320, 0, 1, 2),
+		entry_item(330, 0, 2, ""), entry_item(340, 0, 2, ""),
+	};
+	const struct synthetic_item again[] = { start_item(100),         entry_item(200, 0, 1, ""),
+						exit_item(300, 0, 1, 1), stop_item(400),
+						start_item(500),         entry_item(600, 0, 1, ""),
+						exit_item(700, 0, 1, 2), stop_item(800) };
+	json_t *document;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(items); i++)
+		items[i].pid = 50 + i % 2;
+	/* The context tells them apart... */
+	WRITE("shared", items, .pid_context = true);
+	document = json_report("shared");
+	assert_int_equal(json_array_size(json_object_get(document, "machines")), 2);
+	assert_int_equal(number_at(machine_of(document, 0), "all.vmm_time.sum"), 30);
+	assert_int_equal(number_at(machine_of(document, 1), "all.vmm_time.sum"), 20);
+	json_decref(document);
+	/* ...without it that cannot be done, and is said. */
+	WRITE("mixed", items, .pid = 0);
+	document = json_report("mixed");
+	assert_true(has_warning(machine_of(document, 0), "cannot be told apart"));
+	json_decref(document);
+	/* One after the other they are two in any case. */
+	WRITE("again", again, .pid = 0);
+	document = json_report("again");
+	assert_int_equal(json_array_size(json_object_get(document, "machines")), 2);
+	assert_int_equal(number_at(machine_of(document, 1), "all.exits"), 1);
+	json_decref(document);
+}
+
+static void fields_may_be_missing(void **state)
+{
+	const struct synthetic_item items[] = { start_item(100), entry_item(200, 0, 1, ""),
+						exit_item(300, 0, 1, 0x3f8),
+						entry_item(400, 0, 2, "serial0") };
+	json_t *document;
+
+	(void)state;
+	/* Without RIP there still is a report... */
+	WRITE("norip", items, .omit = "rip");
+	document = json_report("norip");
+	assert_int_equal(number_at(machine_of(document, 0), "all.vmm_time.sum"), 100);
+	json_decref(document);
+	/* ...without sequence numbers exits and entries say nothing. */
+	WRITE("noseq", items, .omit = "seq");
+	run("%s report noseq", GLASSBOX_TRACE);
+	assert_int_equal(last.status, 0);
+	assert_non_null(strstr(last.out, "no exit events"));
+	assert_non_null(strstr(last.out, "3 glassbox events were of no use"));
+}
+
+static void names_by_vmlinux(void **state)
+{
+	struct synthetic_item items[] = { start_item(100), entry_item(200, 0, 1, ""),
+					  exit_item(300, 0, 1, 0x3f8), entry_item(400, 0, 2, ""),
+					  stop_item(500) };
+
+	(void)state;
+	/* A kernel of one function, linked at 0x1000, of 16 bytes; the exit is its last. */
+	run("printf '.globl kernel_fn\\n.type kernel_fn, @function\\nkernel_fn: .skip 16, 0x90\\n"
+	    ".size kernel_fn, 16\\n.globl next_fn\\n.type next_fn, @function\\n"
+	    "next_fn: .skip 16, 0x90\\n.size next_fn, 16\\n' >k.s && "
+	    "cc -c -o k.o k.s && ld -Ttext=0x1000 -e 0x1000 -o vmlinux k.o && "
+	    "strip -o stripped vmlinux");
+	assert_int_equal(last.status, 0);
+	items[2].record.exit.rip = SLIDE + 0x1010;
+	WRITE("named", items, .pid = 100);
+	run("%s report --vmlinux vmlinux named", GLASSBOX_TRACE);
+	assert_int_equal(last.status, 0);
+	assert_non_null(strstr(last.out, "\nkernel_fn "));
+	assert_null(strstr(last.out, "next_fn"));
+	assert_non_null(strstr(last.out, "1 of 1 exits are in its functions"));
+	items[2].record.exit.rip = SLIDE + 0x5000;
+	WRITE("unnamed", items, .pid = 100);
+	run("%s report --vmlinux vmlinux unnamed", GLASSBOX_TRACE);
+	assert_int_equal(last.status, 0);
+	assert_non_null(strstr(last.out, "does not seem to be the guest's kernel"));
+	run("%s report --vmlinux stripped named", GLASSBOX_TRACE);
+	assert_failed(1, "'stripped' has no symbols");
+	run("%s report --vmlinux k.s named", GLASSBOX_TRACE);
+	assert_failed(1, "'k.s' is not an ELF file");
+	run("%s report --vmlinux missing named", GLASSBOX_TRACE);
+	assert_failed(1, "cannot open 'missing'");
+}
+
+static void failures_are_one_line(void **state)
+{
+	const struct synthetic_item items[] = { start_item(100), entry_item(200, 0, 1, "") };
+
+	(void)state;
+	run("%s report nowhere", GLASSBOX_TRACE);
+	assert_failed(1, "cannot read the trace directory 'nowhere'");
+	run("mkdir -p empty && %s report empty", GLASSBOX_TRACE);
+	assert_failed(1, "'empty' holds no trace");
+	run("mkdir -p bogus && echo nonsense >bogus/metadata && %s report bogus", GLASSBOX_TRACE);
+	assert_failed(1, "bogus");
+	WRITE("foreign", items, .foreign = true);
+	run("%s report foreign", GLASSBOX_TRACE);
+	assert_failed(1, "the trace has no glassbox events");
+	assert_string_equal(last.out, "");
+	WRITE("ours", items, .pid = 100);
+	run("%s report --output missing/file ours", GLASSBOX_TRACE);
+	assert_failed(1, "cannot write 'missing/file'");
+	run("%s report ours >/dev/full", GLASSBOX_TRACE);
+	assert_failed(1, "cannot write the report to standard output");
+}
+
+static void wrong_usage_is_status_2(void **state)
+{
+	(void)state;
+	run("%s", GLASSBOX_TRACE);
+	assert_failed(2, "Usage: glassbox-trace");
+	run("%s dance", GLASSBOX_TRACE);
+	assert_failed(2, "unknown command 'dance'");
+	run("%s report", GLASSBOX_TRACE);
+	assert_failed(2, "needs a trace directory");
+	run("%s report one two", GLASSBOX_TRACE);
+	assert_failed(2, "one trace directory");
+	run("%s report --limit many dir", GLASSBOX_TRACE);
+	assert_failed(2, "--limit must be a number");
+	run("%s report --frobnicate dir", GLASSBOX_TRACE);
+	assert_failed(2, "unrecognized option '--frobnicate'");
+	run("%s --help && %s report --help && %s --version", GLASSBOX_TRACE, GLASSBOX_TRACE,
+	    GLASSBOX_TRACE);
+	assert_int_equal(last.status, 0);
+	assert_non_null(strstr(last.out, "--vmlinux=FILE"));
+	assert_non_null(strstr(last.out, "glassbox-trace 0."));
+}
+
+/* Depends on the trace "long". */
+static void a_damaged_trace_is_reported_as_far_as_it_goes(void **state)
+{
+	(void)state;
+	/* Events that are none: in a packet behind the first ones. */
+	run("cp -r long damaged && head -c 20000 /dev/zero | tr '\\0' '\\377' | "
+	    "dd of=damaged/stream bs=1 seek=1000000 conv=notrunc status=none && "
+	    "%s report damaged",
+	    GLASSBOX_TRACE);
+	assert_failed(1, "cannot read the trace to its end");
+	assert_non_null(strstr(last.out, "the trace was not read to its end"));
+	assert_non_null(strstr(last.out, "KVM_EXIT_IO"));
+	/* babeltrace2 does not even open what is cut off within a packet. */
+	run("cp -r long cut && truncate -s 1000000 cut/stream && %s report cut", GLASSBOX_TRACE);
+	assert_failed(1, "it may be damaged or cut off");
+	assert_string_equal(last.out, "");
+}
+
+static void rows_are_limited(void **state)
+{
+	(void)state;
+	run("%s report --limit 1 long", GLASSBOX_TRACE);
+	assert_int_equal(last.status, 0);
+	assert_non_null(strstr(last.out, "(3 more rows: "));
+	run("%s report --limit 4 long", GLASSBOX_TRACE);
+	assert_null(strstr(last.out, "more rows"));
+}
+
+static void babeltrace2_runs_the_plugin(void **state)
+{
+	(void)state;
+	if (GLASSBOX_SANITIZED) {
+		print_message("skipped: babeltrace2 cannot load a plugin with a sanitizer in it\n");
+		skip();
+	}
+	run("BABELTRACE_PLUGIN_PATH=%s babeltrace2 long --component=sink.glassbox.exits >a && "
+	    "%s report long >b && cmp a b",
+	    GLASSBOX_PLUGIN_DIR, GLASSBOX_TRACE);
+	assert_int_equal(last.status, 0);
+	run("BABELTRACE_PLUGIN_PATH=%s babeltrace2 named --component=sink.glassbox.exits "
+	    "--params='vmlinux=\"vmlinux\",format=\"json\",limit=3'",
+	    GLASSBOX_PLUGIN_DIR);
+	assert_int_equal(last.status, 0);
+	assert_non_null(strstr(last.out, "\"kernel_fn\""));
+	run("BABELTRACE_PLUGIN_PATH=%s babeltrace2 named --component=sink.glassbox.exits "
+	    "--params='colour=1'",
+	    GLASSBOX_PLUGIN_DIR);
+	assert_int_not_equal(last.status, 0);
+	assert_non_null(strstr(last.err, "unknown parameter 'colour'"));
+}
+
+static int make_dir(void **state)
+{
+	(void)state;
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+	(void)info;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+static int remove_dir(void **state)
+{
+	(void)state;
+	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_are_those_of_the_trace),
+		cmocka_unit_test(text_says_the_same),
+		cmocka_unit_test(losses_are_told),
+		cmocka_unit_test(processes_are_kept_apart),
+		cmocka_unit_test(machines_that_share_buffers),
+		cmocka_unit_test(fields_may_be_missing),
+		cmocka_unit_test(names_by_vmlinux),
+		cmocka_unit_test(failures_are_one_line),
+		cmocka_unit_test(wrong_usage_is_status_2),
+		cmocka_unit_test(a_damaged_trace_is_reported_as_far_as_it_goes),
+		cmocka_unit_test(rows_are_limited),
+		cmocka_unit_test(babeltrace2_runs_the_plugin),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
