@@ -17,34 +17,23 @@ struct field {
 	size_t offset; /* in struct record */
 };
 
-#define U32(event, member)                                                                         \
-	{                                                                                          \
-#member, FIELD_U32, false, offsetof(struct record, event.member)                   \
-	}
-#define U64(event, member)                                                                         \
-	{                                                                                          \
-#member, FIELD_U64, false, offsetof(struct record, event.member)                   \
-	}
-#define TEXT(event, member)                                                                        \
-	{                                                                                          \
-#member, FIELD_TEXT, false, offsetof(struct record, event.member)                  \
-	}
+/* clang-format off */
+#define FIELD(event, member, kind, required) \
+	{ #member, kind, required, offsetof(struct record, event.member) }
+/* clang-format on */
+#define U32(event, member)      FIELD(event, member, FIELD_U32, false)
+#define U64(event, member)      FIELD(event, member, FIELD_U64, false)
+#define TEXT(event, member)     FIELD(event, member, FIELD_TEXT, false)
 /* Without these an event says nothing. */
-#define NEED_U32(event, member)                                                                    \
-	{                                                                                          \
-#member, FIELD_U32, true, offsetof(struct record, event.member)                    \
-	}
-#define NEED_U64(event, member)                                                                    \
-	{                                                                                          \
-#member, FIELD_U64, true, offsetof(struct record, event.member)                    \
-	}
+#define NEED_U32(event, member) FIELD(event, member, FIELD_U32, true)
+#define NEED_U64(event, member) FIELD(event, member, FIELD_U64, true)
 
+/* What no analysis reads is left out: each field costs some 20 ns of every event. */
 static const struct field fields[TRACE_EVENT_COUNT][BT_DECODE_MAX_FIELDS] = {
 	[TRACE_EVENT_exit] = { NEED_U32(exit, vcpu), NEED_U64(exit, seq), NEED_U32(exit, reason),
-			       U64(exit, rip), U32(exit, space), U64(exit, addr), U32(exit, len),
-			       U32(exit, is_write), U64(exit, data) },
-	[TRACE_EVENT_entry] = { NEED_U32(entry, vcpu), NEED_U64(entry, seq), TEXT(entry, device),
-				U64(entry, data) },
+			       U64(exit, rip), U32(exit, space), U64(exit, addr),
+			       U32(exit, is_write) },
+	[TRACE_EVENT_entry] = { NEED_U32(entry, vcpu), NEED_U64(entry, seq), TEXT(entry, device) },
 	[TRACE_EVENT_device_map] = { TEXT(device_map, device), NEED_U32(device_map, space),
 				     NEED_U64(device_map, base), NEED_U64(device_map, len) },
 	[TRACE_EVENT_device_register] = { TEXT(device_register, device),

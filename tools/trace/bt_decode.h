@@ -10,7 +10,7 @@
 
 #include "tools/trace/record.h"
 
-#define BT_DECODE_MAX_FIELDS 9u
+#define BT_DECODE_MAX_FIELDS 7u
 
 /* How to decode the events of one event class. */
 struct bt_decoder {
@@ -36,7 +36,8 @@ void bt_decoder_free(struct bt_decoder *decoder);
 /**
  * bt_decode() - fill in the fields of @ret_record (its time is the caller's)
  * @decoder: usable, and of the class of @event
- * @ret_record: fields that the trace lacks are 0 or ""; strings live as long as @event
+ * @ret_record: fields that the trace lacks are 0 or ""; those that no analysis reads (len, data)
+ * are left as they are; strings live as long as @event
  */
 void bt_decode(const struct bt_decoder *decoder, const bt_event *event, struct record *ret_record);
 

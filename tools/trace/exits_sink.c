@@ -245,7 +245,6 @@ static int build_reports(struct exits_sink *sink, bool complete, struct report *
 		};
 		int r;
 
-		exits_end(machine->exits);
 		r = report_build(&source, &reports[i]);
 		if (r < 0)
 			return r;
@@ -288,6 +287,7 @@ static int write_report(struct exits_sink *sink, bool complete)
 	reports = calloc(sink->machines.count, sizeof(struct report *));
 	if (!reports)
 		return -ENOMEM;
+	machines_end(&sink->machines);
 	r = build_reports(sink, complete, reports);
 	if (r == 0)
 		r = print_to_output(sink, reports, complete);

@@ -10,7 +10,7 @@
 
 struct machine_trace {
 	const bt_trace *trace;   /* a reference, so that no other trace gets its address */
-	struct exits_loss early; /* lost before the trace's first machine was known */
+	struct exits_loss early; /* lost while no machine of the trace was running */
 	unsigned losing;         /* streams that lose events at this moment */
 	struct machine *last;    /* whom the event before belonged to */
 };
@@ -131,6 +131,17 @@ static int64_t pid_of_event(const struct machine_stream *stream, const bt_event 
 		bt_field_structure_borrow_member_field_by_index_const(context, stream->pid_member));
 }
 
+/* A loss while nobody was known to run concerns who is found next: its first events were in it. */
+static void charge_early(struct machine *machine)
+{
+	struct exits_loss *early = &machine->trace->early;
+
+	machine->exits->lost_events += early->events;
+	machine->exits->lost_packets += early->packets;
+	machine->exits->losses_unknown += early->unknown;
+	*early = (struct exits_loss){ 0 };
+}
+
 static int add_machine(struct machines *machines, struct machine_trace *trace, int64_t pid,
 		       struct machine **ret_machine)
 {
@@ -152,13 +163,9 @@ static int add_machine(struct machines *machines, struct machine_trace *trace, i
 	}
 	machine->trace = trace;
 	machine->pid = pid;
-	/* A loss from before concerns it too: nobody knows what was in it. */
 	for (unsigned i = 0; i < trace->losing; i++)
 		exits_lose(machine->exits, (struct exits_loss){ 0 });
-	machine->exits->lost_events += trace->early.events;
-	machine->exits->lost_packets += trace->early.packets;
-	machine->exits->losses_unknown += trace->early.unknown;
-	trace->early = (struct exits_loss){ 0 };
+	charge_early(machine);
 	machines->list[machines->count++] = machine;
 	*ret_machine = machine;
 	return 0;
@@ -216,7 +223,7 @@ static int feed_event(struct machines *machines, const bt_message *message)
 	struct machine_stream *stream;
 	struct bt_decoder *decoder;
 	struct machine *machine;
-	struct record record;
+	struct record record = { 0 };
 	int r;
 
 	machines->messages++;
@@ -267,7 +274,7 @@ static int feed_loss(struct machines *machines, const bt_stream *bt_stream, stru
 {
 	const bt_stream_class *stream_class = bt_stream_borrow_class_const(bt_stream);
 	struct machine_stream *stream;
-	bool known = false, over;
+	bool charged = false, over;
 	int r;
 
 	if (!carries_ours(stream_class))
@@ -277,14 +284,18 @@ static int feed_loss(struct machines *machines, const bt_stream *bt_stream, stru
 		return r;
 	over = stream->losing || !bt_stream_class_supports_packets(stream_class);
 	for (size_t i = 0; i < machines->count; i++) {
+		struct exits *exits = machines->list[i]->exits;
+		bool stopped = exits->stops > 0;
+
 		if (machines->list[i]->trace != stream->trace)
 			continue;
-		exits_lose(machines->list[i]->exits, loss);
+		/* One that has stopped leaves no events that could be lost. */
+		exits_lose(exits, stopped ? (struct exits_loss){ 0 } : loss);
 		if (over)
-			exits_lose_over(machines->list[i]->exits);
-		known = true;
+			exits_lose_over(exits);
+		charged = charged || !stopped;
 	}
-	if (!known) {
+	if (!charged) {
 		stream->trace->early.events += loss.events;
 		stream->trace->early.packets += loss.packets;
 		stream->trace->early.unknown |= loss.unknown;
@@ -343,6 +354,15 @@ int machines_feed(struct machines *machines, const bt_message *message)
 		return 0;
 	default: return 0;
 	}
+}
+
+void machines_end(struct machines *machines)
+{
+	/* Lost after the last one stopped: better told there than nowhere. */
+	for (size_t i = machines->count; i-- > 0;)
+		charge_early(machines->list[i]);
+	for (size_t i = 0; i < machines->count; i++)
+		exits_end(machines->list[i]->exits);
 }
 
 char *machine_describe(const struct machine *machine)

@@ -46,6 +46,9 @@ struct machines {
  */
 int machines_feed(struct machines *machines, const bt_message *message) __must_check;
 
+/** machines_end() - the trace is over: end the analysis of each machine.  Once. */
+void machines_end(struct machines *machines);
+
 /** machine_describe() - "process 1234 on host", for the user; free() it.  NULL: out of memory. */
 char *machine_describe(const struct machine *machine);
 
