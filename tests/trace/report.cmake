@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: MIT
-if(GLASSBOX_LTTNG)
-    add_executable(report_trace_test
-        ${CMAKE_CURRENT_LIST_DIR}/report_trace_test.c ${CMAKE_CURRENT_LIST_DIR}/report_synthetic.c)
-    target_compile_definitions(report_trace_test PRIVATE
-        GLASSBOX_TRACE="$<TARGET_FILE:glassbox_trace_tool>"
-        GLASSBOX_PLUGIN_DIR="$<TARGET_FILE_DIR:glassbox_babeltrace>"
-        GLASSBOX_SANITIZED=$<NOT:$<STREQUAL:${GLASSBOX_SANITIZE},>>)
-    target_link_libraries(report_trace_test PRIVATE
-        glassbox_compiler cmocka m PkgConfig::BABELTRACE2 PkgConfig::JANSSON)
-    add_dependencies(report_trace_test glassbox_trace_tool)
-    set_target_properties(report_trace_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-    add_test(NAME trace.report_trace_test COMMAND report_trace_test WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-    set_tests_properties(trace.report_trace_test PROPERTIES LABELS trace TIMEOUT 120)
-endif()
+# glassbox-trace and its plugin over synthetic traces: needs babeltrace2, not LTTng.
+add_library(report_fixture STATIC report_fixture.c report_synthetic.c)
+target_compile_definitions(report_fixture PUBLIC
+    GLASSBOX_TRACE="$<TARGET_FILE:glassbox_trace_tool>"
+    GLASSBOX_PLUGIN_DIR="$<TARGET_FILE_DIR:glassbox_babeltrace>"
+    GLASSBOX_DOCS="${CMAKE_SOURCE_DIR}/docs"
+    GLASSBOX_SANITIZED=$<NOT:$<STREQUAL:${GLASSBOX_SANITIZE},>>)
+target_link_libraries(report_fixture PUBLIC glassbox_compiler cmocka PkgConfig::BABELTRACE2)
+foreach(test IN ITEMS report_trace_test report_command_test)
+    add_executable(${test} ${test}.c)
+    target_link_libraries(${test} PRIVATE report_fixture m PkgConfig::JANSSON)
+    add_dependencies(${test} glassbox_trace_tool)
+    set_target_properties(${test} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    add_test(NAME trace.${test} COMMAND ${test} WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    set_tests_properties(trace.${test} PROPERTIES LABELS trace TIMEOUT 120)
+endforeach()

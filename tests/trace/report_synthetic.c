@@ -20,10 +20,10 @@ static const struct {
 		size_t offset;
 	} fields[FIELDS_MAX];
 } layouts[TRACE_EVENT_COUNT] = {
-#define F(event, member, kind)                                                                     \
-	{                                                                                          \
-#member, KIND_##kind, offsetof(struct record, event.member)                        \
-	}
+/* clang-format off */
+#define F(event, member, kind) \
+	{ #member, KIND_##kind, offsetof(struct record, event.member) }
+	/* clang-format on */
 	[TRACE_EVENT_exit] = { "exit",
 			       { F(exit, vcpu, U32), F(exit, seq, U64), F(exit, reason, ENUM),
 				 F(exit, rip, U64), F(exit, space, ENUM), F(exit, addr, U64),
