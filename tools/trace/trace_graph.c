@@ -11,7 +11,7 @@
 #define PLUGIN_FILE "babeltrace-plugin-glassbox.so"
 #define AGAIN_US    100000
 
-/* For the signal handler, which can be given nothing. */
+/* For the signal handler, which can be given nothing.  Owned, and kept: see run(). */
 static bt_interrupter *interrupter;
 
 static void cleanup_plugin(const bt_plugin **plugin)
@@ -295,12 +295,20 @@ static void on_signal(int number)
 	bt_interrupter_set(interrupter);
 }
 
+/*
+ * The handlers stay: a second signal of the same kind must not kill the program while the report of
+ * what was read is written, which is soon done.
+ */
 static int run(bt_graph *graph, struct error *error)
 {
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction action = { .sa_handler = on_signal };
 	bt_graph_run_status status;
 
-	interrupter = bt_graph_borrow_default_interrupter(graph);
+	if (!interrupter)
+		interrupter = bt_interrupter_create();
+	if (!interrupter ||
+	    bt_graph_add_interrupter(graph, interrupter) != BT_GRAPH_ADD_INTERRUPTER_STATUS_OK)
+		return take_error(error, "cannot prepare to read the trace");
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 	while ((status = bt_graph_run(graph)) == BT_GRAPH_RUN_STATUS_AGAIN) {
@@ -308,8 +316,6 @@ static int run(bt_graph *graph, struct error *error)
 			break;
 		(void)usleep(AGAIN_US);
 	}
-	(void)signal(SIGINT, SIG_DFL);
-	(void)signal(SIGTERM, SIG_DFL);
 	if (status == BT_GRAPH_RUN_STATUS_OK)
 		return 0;
 	if (bt_interrupter_is_set(interrupter)) {
