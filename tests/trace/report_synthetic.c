@@ -55,6 +55,9 @@ static const struct {
 #undef F
 };
 
+static const uint8_t joined_uuid[16] = "joined";
+static const char joined_uuid_text[] = "6a6f696e-6564-0000-0000-000000000000";
+
 enum phase { PHASE_STREAM, PHASE_FILL, PHASE_LOSS, PHASE_PACKET, PHASE_EVENTS, PHASE_END };
 
 struct writer {
@@ -142,6 +145,9 @@ static bt_component_class_initialize_method_status source_initialize(
 
 	(void)config;
 	(void)params;
+	bt_stream_class_set_assigns_automatic_stream_id(stream_class, BT_FALSE);
+	/* Else the clocks of joined traces would not agree. */
+	bt_clock_class_set_uuid(clock, joined_uuid);
 	(void)bt_stream_class_set_default_clock_class(stream_class, clock);
 	bt_stream_class_set_supports_packets(stream_class, BT_TRUE, BT_TRUE, BT_TRUE);
 	bt_stream_class_set_supports_discarded_events(stream_class, BT_TRUE, BT_TRUE);
@@ -155,7 +161,8 @@ static bt_component_class_initialize_method_status source_initialize(
 		(void)bt_trace_set_environment_entry_integer(writer->trace, "vpid",
 							     writer->spec->pid);
 	(void)bt_trace_set_environment_entry_string(writer->trace, "hostname", "lab");
-	writer->stream = bt_stream_create(stream_class, writer->trace);
+	writer->stream =
+		bt_stream_create_with_id(stream_class, writer->trace, writer->spec->stream);
 	bt_clock_class_put_ref(clock);
 	bt_stream_class_put_ref(stream_class);
 	bt_trace_class_put_ref(trace_class);
@@ -344,6 +351,63 @@ static const bt_component_source *add_source(bt_graph *graph, struct writer *wri
 	return source;
 }
 
+/* Replace @from by @to, both of @length bytes, wherever it is in the file @dir/@name. */
+static int replace_in_file(const char *dir, const char *name, const void *from, const void *to,
+			   size_t length)
+{
+	char path[512];
+	FILE *file;
+	char *bytes = NULL, *at;
+	long size = -1;
+	int r = -1;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, "r+");
+	if (!file)
+		return -1;
+	if (fseek(file, 0, SEEK_END) == 0)
+		size = ftell(file);
+	if (size > 0)
+		bytes = malloc((size_t)size);
+	rewind(file);
+	if (bytes && fread(bytes, (size_t)size, 1, file) == 1) {
+		at = bytes;
+		while ((at = memmem(at, (size_t)(bytes + size - at), from, length)))
+			memcpy(at, to, length);
+		rewind(file);
+		r = fwrite(bytes, (size_t)size, 1, file) == 1 ? 0 : -1;
+	}
+	free(bytes);
+	return fclose(file) == 0 ? r : -1;
+}
+
+/* sink.ctf.fs makes up a UUID for each trace; the parts of one trace must have the same. */
+static int join(const char *dir)
+{
+	char path[512], line[256], text[37] = "";
+	uint8_t uuid[16];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/metadata", dir);
+	file = fopen(path, "r");
+	if (!file)
+		return -1;
+	while (text[0] == '\0' && fgets(line, sizeof(line), file))
+		(void)sscanf(line, " uuid = \"%36[0-9a-f-]\"", text);
+	(void)fclose(file);
+	for (unsigned i = 0, at = 0; i < sizeof(uuid); i++, at += 2) {
+		unsigned byte;
+
+		at += text[at] == '-';
+		if (sscanf(text + at, "%2x", &byte) != 1)
+			return -1;
+		uuid[i] = (uint8_t)byte;
+	}
+	if (replace_in_file(dir, "metadata", text, joined_uuid_text, 36) < 0)
+		return -1;
+	return replace_in_file(dir, "stream", uuid, joined_uuid, sizeof(uuid));
+}
+
 static void print_error(void)
 {
 	const bt_error *error = bt_current_thread_take_error();
@@ -385,5 +449,7 @@ int synthetic_write(const struct synthetic_trace *trace)
 	}
 	bt_graph_put_ref(graph);
 	free(writer);
+	if (r == 0 && trace->joined)
+		r = join(trace->path);
 	return r;
 }

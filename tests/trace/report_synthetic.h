@@ -20,6 +20,10 @@ struct synthetic_trace {
 	const char *path; /* directory to make, its parent exists */
 	int64_t pid;      /* environment 'vpid'; 0 for none */
 	bool pid_context; /* a context field 'vpid', as with per-user buffers */
+	/* With the others that say so, a part of one logical trace.  All parts must have the same
+	 * kinds of events. */
+	bool joined;
+	uint64_t stream;  /* number of the stream */
 	bool foreign;     /* events are named "foreign:exit" etc. */
 	const char *omit; /* a field that no event has, or NULL */
 	/* Gives the next item.  False: that was all.  Strings must live until synthetic_write() is

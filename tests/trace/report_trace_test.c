@@ -247,6 +247,55 @@ static void losses_are_told(void **state)
 	json_decref(document);
 }
 
+static void a_rotated_trace_is_one(void **state)
+{
+	const struct synthetic_item one[] = { entry_item(200, 0, 1, ""),
+					      exit_item(300, 0, 1, 0x3f8) };
+	const struct synthetic_item two[] = { entry_item(400, 0, 2, "serial0"),
+					      exit_item(500, 0, 2, 0x3f8) };
+	json_t *document;
+
+	(void)state;
+	run("mkdir -p rotated/archives");
+	WRITE("rotated/archives/1", one, .pid = 1, .joined = true);
+	WRITE("rotated/archives/2", two, .pid = 1, .joined = true);
+	document = json_report("rotated");
+	assert_int_equal(json_array_size(json_object_get(document, "machines")), 1);
+	assert_int_equal(number_at(machine_of(document, 0), "quality.events"), 4);
+	assert_int_equal(number_at(machine_of(document, 0), "all.vmm_time.sum"), 100);
+	json_decref(document);
+}
+
+/* A loss in one stream lasts to the next packet there, and concerns the vCPUs of the others too. */
+static void a_loss_concerns_all_streams(void **state)
+{
+	const struct synthetic_item quiet[] = {
+		entry_item(100, 0, 1, ""),  exit_item(200, 0, 1, 1), /* before */
+		exit_item(1500, 0, 1, 1),   /* inside: no pair, the number repeats */
+		entry_item(1600, 0, 2, ""), /* inside as a whole */
+		exit_item(2500, 0, 2, 1),   /* begins inside */
+		entry_item(2700, 0, 3, ""), /* behind */
+	};
+	const struct synthetic_item lossy[] = { entry_item(1000, 1, 1, ""),
+						{ .lost = 9 },
+						entry_item(2000, 1, 7, ""),
+						exit_item(9000, 1, 7, 1) };
+	json_t *document, *machine;
+
+	(void)state;
+	run("mkdir -p streams");
+	WRITE("streams/0", quiet, .pid = 1, .joined = true, .stream = 0);
+	WRITE("streams/1", lossy, .pid = 1, .joined = true, .stream = 1);
+	document = json_report("streams");
+	machine = machine_of(document, 0);
+	assert_int_equal(json_array_size(json_object_get(document, "machines")), 1);
+	assert_int_equal(number_at(machine, "quality.lost_events"), 9);
+	assert_int_equal(number_at(machine, "quality.unmatched.across_loss"), 2);
+	assert_int_equal(number_at(machine, "all.guest_time.sum"), 100 + 7000);
+	assert_int_equal(number_at(machine, "all.vmm_time.sum"), 200);
+	json_decref(document);
+}
+
 static void processes_are_kept_apart(void **state)
 {
 	const struct synthetic_item one[] = { start_item(100), entry_item(200, 0, 1, ""),
@@ -376,6 +425,8 @@ int main(void)
 		cmocka_unit_test(numbers_are_those_of_the_trace),
 		cmocka_unit_test(text_says_the_same),
 		cmocka_unit_test(losses_are_told),
+		cmocka_unit_test(a_rotated_trace_is_one),
+		cmocka_unit_test(a_loss_concerns_all_streams),
 		cmocka_unit_test(processes_are_kept_apart),
 		cmocka_unit_test(machines_that_share_buffers),
 		cmocka_unit_test(fields_may_be_missing),
