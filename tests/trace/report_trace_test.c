@@ -229,6 +229,7 @@ static void losses_are_told(void **state)
 		entry_item(9700, 0, 3, "serial0"),
 		{ .lost = 4 },
 		entry_item(20000, 0, 6, "serial0"), /* guest time of exit 3 neither */
+		exit_item(20300, 0, 6, 0x3f8),      /* whole again */
 		stop_item(30000),
 	};
 	json_t *document, *machine;
@@ -242,7 +243,7 @@ static void losses_are_told(void **state)
 	assert_int_equal(number_at(machine, "quality.unmatched.in_between"), 1);
 	assert_int_equal(number_at(machine, "all.vmm_time.count"), 1);
 	assert_int_equal(number_at(machine, "all.vmm_time.sum"), 200);
-	assert_int_equal(number_at(machine, "all.guest_time.sum"), 1000 + 500);
+	assert_int_equal(number_at(machine, "all.guest_time.sum"), 1000 + 500 + 300);
 	assert_true(has_warning(machine, "lost events"));
 	json_decref(document);
 }
