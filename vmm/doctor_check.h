@@ -39,8 +39,7 @@ struct doctor_result {
 /* What the checks know of the host. */
 struct doctor_host {
 	const char *kvm_path;
-	bool kvm_usable;    /* a virtual machine could be asked for; set by the device's checks */
-	const char *module; /* KVM's backend, e.g. "kvm_intel"; NULL if unknown */
+	bool kvm_usable; /* a virtual machine could be asked for; set by the device's checks */
 };
 
 struct doctor_check {
@@ -95,7 +94,11 @@ unsigned doctor_status(const struct doctor_report *reports, unsigned nr);
 /** doctor_print() - one line for each check, and its mend, for people */
 void doctor_print(FILE *out, const struct doctor_report *reports, unsigned nr, bool colour);
 
-/** doctor_print_json() - Return: 0, -ENOMEM, or -EIO */
+/**
+ * doctor_print_json() - the same as one JSON object, for programs
+ *
+ * Return: 0; -EILSEQ if a path is not UTF-8 (or without memory); -EIO.
+ */
 int doctor_print_json(FILE *out, const char *kvm_path, const struct doctor_report *reports,
 		      unsigned nr) __must_check;
 

@@ -16,7 +16,7 @@
 #define MAX_EXITS         4000u
 #define EXITS_BUDGET      200000000ull /* ns */
 #define MIN_EXITS         50u
-#define SLOW_EXIT_NS      20000u
+#define SLOW_EXIT_NS      100000u
 
 #define LOOP_INSTRUCTIONS 2.0
 PROBE_GUEST(spin, "1: dec %ecx\n"

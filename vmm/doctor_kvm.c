@@ -189,12 +189,12 @@ static void check_backend(struct doctor_host *host, struct doctor_result *ret_re
 	const struct backend *backend = find_backend();
 	bool nested = cpu_has_flag("hypervisor");
 
+	(void)host;
 	if (!backend) {
 		doctor_say(ret_result, DOCTOR_WARN,
 			   "none of kvm_intel, kvm_amd and kvm_pvm in /sys/module");
 		return;
 	}
-	host->module = backend->module;
 	ret_result->value =
 		json_pack("{ss sb}", "module", backend->module, "in_virtual_machine", nested);
 	doctor_say(ret_result, backend->verdict, "%s: %s%s", backend->module, backend->what,

@@ -109,7 +109,7 @@ int doctor_print_json(FILE *out, const char *kvm_path, const struct doctor_repor
 	int r;
 
 	if (!report)
-		return -ENOMEM;
+		return -EILSEQ;
 	r = json_dumpf(report, out, JSON_INDENT(2)) < 0 || fputc('\n', out) == EOF ? -EIO : 0;
 	json_decref(report);
 	return r;

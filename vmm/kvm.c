@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -48,6 +49,7 @@ static int explain_open_failure(const char *path, int code, struct error *error)
 
 static int check_needs(const struct kvm *kvm, const char *path, struct error *error)
 {
+	/* `missing` below has room for all of these names. */
 	static const struct {
 		unsigned capability;
 		const char *name;
@@ -59,13 +61,17 @@ static int check_needs(const struct kvm *kvm, const char *path, struct error *er
 		{ KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID" },
 		{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" },
 	};
+	char missing[256] = "";
+	size_t len = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(needed); i++)
 		if (kvm_check_extension(kvm, needed[i].capability) == 0)
-			return error_set(error, -ENOTSUP,
-					 "%s lacks %s: a newer host kernel is needed", path,
-					 needed[i].name);
-	return 0;
+			len += (size_t)snprintf(missing + len, sizeof(missing) - len, "%s%s",
+						len ? ", " : "", needed[i].name);
+	if (!len)
+		return 0;
+	return error_set(error, -ENOTSUP, "%s lacks %s: a newer host kernel is needed", path,
+			 missing);
 }
 
 int kvm_open(const char *path, struct kvm *ret_kvm, struct error *error)

@@ -106,6 +106,7 @@ int probe_run(struct probe *probe) __must_check;
  * probe_settle() - finish the IN, OUT or MMIO access that the vCPU left KVM_RUN for, and no more
  *
  * Registers may be set, and steps begin, only after that (api.rst, 5: KVM_EXIT_IO and others).
+ * Return: 0; -EBUSY if KVM had something else to say (in vcpu.run), as when a step ends there.
  */
 int probe_settle(struct probe *probe) __must_check;
 
