@@ -11,7 +11,8 @@
 #include "vmm/doctor.h"
 #include "vmm/doctor_check.h"
 
-#define MAX_CHECKS 64
+#define MAX_CHECKS  64
+#define MAX_EXPIRED 3 /* checks that KVM may hang in; the rest is skipped, to end in time */
 
 struct options {
 	const char *kvm_path;
@@ -82,7 +83,7 @@ void doctor_fail_exit(struct doctor_result *result, struct probe *probe, int run
 	doctor_mend(result, DOCTOR_MEND_HOST);
 }
 
-static void run_probe(const struct doctor_check *check, const struct doctor_host *host,
+static void run_probe(const struct doctor_check *check, struct doctor_host *host,
 		      struct doctor_result *result)
 {
 	_cleanup_probe_ struct probe *probe = NULL;
@@ -98,6 +99,8 @@ static void run_probe(const struct doctor_check *check, const struct doctor_host
 		return;
 	}
 	check->probe(probe, result);
+	if (probe->expired)
+		host->nr_expired++;
 }
 
 static void run_check(const struct doctor_check *check, struct doctor_host *host,
@@ -105,6 +108,8 @@ static void run_check(const struct doctor_check *check, struct doctor_host *host
 {
 	if (check->needs_kvm && !host->kvm_usable)
 		doctor_say(result, DOCTOR_SKIP, "needs a KVM that can be used");
+	else if (check->probe && host->nr_expired >= MAX_EXPIRED)
+		doctor_say(result, DOCTOR_SKIP, "KVM hung in %u checks before", host->nr_expired);
 	else if (check->probe)
 		run_probe(check, host, result);
 	else

@@ -39,7 +39,8 @@ struct doctor_result {
 /* What the checks know of the host. */
 struct doctor_host {
 	const char *kvm_path;
-	bool kvm_usable; /* a virtual machine could be asked for; set by the device's checks */
+	bool kvm_usable;     /* a virtual machine could be asked for; set by the device's checks */
+	unsigned nr_expired; /* checks in which KVM used up the time */
 };
 
 struct doctor_check {

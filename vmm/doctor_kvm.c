@@ -34,11 +34,24 @@ static const char *fitting_module(void)
 	return cpu_has_flag("vmx") ? "kvm_intel" : cpu_has_flag("svm") ? "kvm_amd" : NULL;
 }
 
-static void mend_missing(struct doctor_result *result)
+static bool module_is_there(const char *module)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/sys/module/%s", module);
+	return access(path, F_OK) == 0;
+}
+
+static void mend_missing(const char *path, struct doctor_result *result)
 {
 	const char *module = fitting_module();
 
-	if (module)
+	if (strcmp(path, "/dev/kvm") != 0)
+		doctor_mend(result, "leave --kvm out, for /dev/kvm");
+	else if (module_is_there("kvm_intel") || module_is_there("kvm_amd"))
+		doctor_mend(result, "KVM is loaded: pass the device into this container "
+				    "(--device=/dev/kvm), or mount a devtmpfs");
+	else if (module)
 		doctor_mend(result, "sudo modprobe %s", module);
 	else
 		doctor_mend(result, "enable VT-x or AMD-V in the firmware, or nested "
@@ -65,15 +78,10 @@ static void mend_permission(const char *path, struct doctor_result *result)
 	if (stat(path, &st) < 0)
 		return;
 	group = getgrgid(st.st_gid);
-	if ((st.st_mode & 0060) != 0060 || st.st_gid == 0 || in_group(st.st_gid))
-		doctor_mend(result, "sudo setfacl -m u:$USER:rw %s", path);
-	else if (group)
+	if (group && st.st_gid != 0 && (st.st_mode & 0060) == 0060 && !in_group(st.st_gid))
 		doctor_mend(result, "sudo usermod -aG %s $USER, then log in again", group->gr_name);
 	else
-		doctor_mend(result,
-			    "sudo chgrp kvm %s && sudo usermod -aG kvm $USER, then log in "
-			    "again",
-			    path);
+		doctor_mend(result, "sudo chown $USER %s", path);
 }
 
 static void check_device(struct doctor_host *host, struct doctor_result *ret_result)
@@ -87,11 +95,14 @@ static void check_device(struct doctor_host *host, struct doctor_result *ret_res
 			   host->kvm_path);
 		host->kvm_usable = true;
 		return;
-	case EACCES:
-	case EPERM: mend_permission(host->kvm_path, ret_result); break;
+	case EACCES: mend_permission(host->kvm_path, ret_result); break;
+	case EPERM:
+		doctor_mend(ret_result, "let this container use the device: --device=%s",
+			    host->kvm_path);
+		break;
 	case ENOENT:
 	case ENODEV:
-	case ENXIO: mend_missing(ret_result); break;
+	case ENXIO: mend_missing(host->kvm_path, ret_result); break;
 	default: doctor_mend(ret_result, DOCTOR_MEND_HOST); break;
 	}
 	doctor_say(ret_result, DOCTOR_FAIL, "cannot open %s: %s", host->kvm_path, strerror(code));
@@ -161,14 +172,6 @@ static const struct backend {
 	  "tell",
 	  DOCTOR_WARN },
 };
-
-static bool module_is_there(const char *module)
-{
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/sys/module/%s", module);
-	return access(path, F_OK) == 0;
-}
 
 /* Kernels with both vendors' parts built in show both modules: the processor decides. */
 static const struct backend *find_backend(void)

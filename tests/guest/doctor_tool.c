@@ -5,6 +5,9 @@
 
 int main(int argc, char **argv)
 {
-	log_init("doctor_tool", LOG_LEVEL_INFO);
+	char name[] = "glassbox doctor";
+
+	log_init(name, LOG_LEVEL_INFO);
+	argv[0] = name;
 	return doctor_main(argc, argv);
 }
