@@ -239,7 +239,7 @@ static int start_helper(const char *dir, uint64_t buffer_size, struct trace_sess
 static int record_to(const char *path, uint64_t buffer_size, struct trace_session **ret_session,
 		     struct error *error)
 {
-	struct trace_session *session;
+	struct trace_session *session = NULL;
 	struct session_reply reply = { 0 };
 	int r;
 
@@ -268,7 +268,7 @@ int trace_session_start(const char *dir, uint64_t buffer_size, struct trace_sess
 			struct error *error)
 {
 	char path[PATH_MAX];
-	bool created;
+	bool created = false;
 	int r;
 
 	if (!GLASSBOX_LTTNG)

@@ -95,7 +95,7 @@ int main(int argc, char **argv)
 {
 	struct session_recording recording = { 0 };
 	uint64_t ring, pid;
-	int socket;
+	int socket = -1;
 
 	if (argc != 4 || number_parse(argv[2], 0, UINT64_MAX, &ring) < 0 ||
 	    number_parse(argv[3], 1, INT32_MAX, &pid) < 0 || take_socket(&socket) < 0) {
