@@ -34,20 +34,44 @@ static int compare_address(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
-static bool symbol_wanted(const GElf_Sym *sym, const char *name)
+static bool symbol_wanted(const GElf_Sym *sym, const char *name, size_t percpu_section)
 {
 	unsigned type = GELF_ST_TYPE(sym->st_info);
 
 	if (!name || name[0] == '\0' || sym->st_shndx == SHN_UNDEF)
 		return false;
-	/* Absolute symbols and per-CPU offsets are numbers, not places in the text or data. */
-	if (sym->st_shndx == SHN_ABS)
+	/* Absolute symbols and Linux's per-CPU offsets are numbers, not places in the text or data.
+	 */
+	if (sym->st_shndx == SHN_ABS || sym->st_shndx == percpu_section)
 		return false;
 	return type == STT_FUNC || type == STT_OBJECT || type == STT_NOTYPE;
 }
 
+/* The index of Linux's section of per-CPU variables, which is linked at 0; SHN_UNDEF if there is
+ * none. */
+static size_t find_percpu_section(Elf *elf)
+{
+	Elf_Scn *section = NULL;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names) < 0)
+		return SHN_UNDEF;
+	while ((section = elf_nextscn(elf, section))) {
+		const char *name;
+		GElf_Shdr header;
+
+		if (!gelf_getshdr(section, &header))
+			continue;
+		name = elf_strptr(elf, names, header.sh_name);
+		if (name && header.sh_addr == 0 && strcmp(name, ".data..percpu") == 0)
+			return elf_ndxscn(section);
+	}
+	return SHN_UNDEF;
+}
+
 static int read_table(struct elf_symbols *symbols, Elf_Scn *section, const GElf_Shdr *header)
 {
+	size_t percpu_section = find_percpu_section(symbols->elf);
 	Elf_Data *data = elf_getdata(section, NULL);
 	size_t nr;
 
@@ -64,7 +88,7 @@ static int read_table(struct elf_symbols *symbols, Elf_Scn *section, const GElf_
 		if (!gelf_getsym(data, (int)i, &sym))
 			return -EINVAL;
 		name = elf_strptr(symbols->elf, header->sh_link, sym.st_name);
-		if (!symbol_wanted(&sym, name))
+		if (!symbol_wanted(&sym, name, percpu_section))
 			continue;
 		symbols->by_addr[symbols->count++] = (struct elf_symbol){
 			.name = name,
@@ -106,7 +130,10 @@ static void read_build_id(struct elf_symbols *symbols)
 		while (data && (offset = gelf_getnote(data, offset, &note, &name, &desc)) > 0) {
 			const uint8_t *id = (const uint8_t *)data->d_buf + desc;
 
-			if (note.n_type != NT_GNU_BUILD_ID || note.n_descsz > BUILD_ID_MAX)
+			if (note.n_type != NT_GNU_BUILD_ID || note.n_descsz > BUILD_ID_MAX ||
+			    note.n_namesz != sizeof(ELF_NOTE_GNU) ||
+			    memcmp((const char *)data->d_buf + name, ELF_NOTE_GNU, note.n_namesz) !=
+				    0)
 				continue;
 			for (unsigned i = 0; i < note.n_descsz; i++)
 				(void)sprintf(symbols->build_id + 2 * i, "%02x", id[i]);

@@ -20,6 +20,9 @@ enum trace_space {
 	TRACE_SPACE_MMIO, /* guest physical address */
 };
 
+/* Not "": babeltrace2 2.0 prints an earlier text where a string is empty. */
+#define TRACE_NO_DEVICE "none"
+
 /* Why the debugger stopped a vCPU. */
 enum trace_stop_reason {
 	TRACE_STOP_INTERRUPT, /* asked for: Ctrl-C, vCont;t, another vCPU's stop */

@@ -19,7 +19,7 @@ static uint64_t to_u64(const void *data, unsigned len)
 
 static void note_device(struct vcpu *vcpu, const struct device *dev)
 {
-	vcpu->handled_by = dev ? dev->name : "";
+	vcpu->handled_by = dev ? dev->name : TRACE_NO_DEVICE;
 }
 
 /* INS and OUTS with a REP prefix come as one exit of count elements. */
@@ -130,7 +130,7 @@ enum exit_verdict exit_handle(struct vcpu *vcpu)
 {
 	uint32_t reason = vcpu->kvm.run->exit_reason;
 
-	vcpu->handled_by = "";
+	vcpu->handled_by = TRACE_NO_DEVICE;
 	vcpu->read_data = 0;
 	if (reason >= ARRAY_SIZE(handlers) || !handlers[reason])
 		return handle_error(vcpu);

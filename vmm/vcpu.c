@@ -33,7 +33,7 @@ int vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned index, struct error *er
 {
 	int r;
 
-	*vcpu = (struct vcpu){ .vm = vm, .index = index, .handled_by = "" };
+	*vcpu = (struct vcpu){ .vm = vm, .index = index, .handled_by = TRACE_NO_DEVICE };
 	r = kvm_vcpu_create(&vm->kvm, index, &vcpu->kvm);
 	if (r < 0) {
 		vcpu->kvm = KVM_VCPU_INIT;
@@ -125,7 +125,7 @@ static void vcpu_run(struct vcpu *vcpu)
 		r = kvm_vcpu_run(&vcpu->kvm);
 		vcpu->nr_runs++;
 		exit_trace(vcpu, r);
-		vcpu->handled_by = "";
+		vcpu->handled_by = TRACE_NO_DEVICE;
 		vcpu->read_data = 0;
 		if (r == -EINTR || r == -EAGAIN) {
 			if (atomic_load(&vcpu->park))

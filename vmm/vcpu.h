@@ -27,7 +27,7 @@ struct vcpu {
 
 	/* its own thread while running, the loop's while parked */
 	uint64_t nr_runs;             /* KVM_RUN calls that returned */
-	const char *handled_by;       /* device that handled the last exit, "" if none */
+	const char *handled_by;       /* device that handled the last exit, or TRACE_NO_DEVICE */
 	uint64_t read_data;           /* what that device's read returned */
 	struct kvm_guest_debug debug; /* as KVM was told */
 	bool has_pending;             /* a stop another vCPU's stop overtook */

@@ -23,7 +23,8 @@ static int run_doctor(void **state)
 	(void)state;
 	if (!pipe)
 		return -1;
-	(void)getdelim(&text, &size, '\0', pipe);
+	if (getdelim(&text, &size, 0, pipe) < 0)
+		free(TAKE_PTR(text));
 	r = pclose(pipe);
 	if (!WIFEXITED(r) || !text)
 		return -1;

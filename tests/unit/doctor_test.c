@@ -121,7 +121,8 @@ static int run_doctor(const char *command, char **ret_text)
 	int status;
 
 	assert_non_null(pipe);
-	(void)getdelim(&text, &size, '\0', pipe);
+	if (getdelim(&text, &size, 0, pipe) < 0)
+		free(TAKE_PTR(text));
 	status = pclose(pipe);
 	assert_true(WIFEXITED(status));
 	if (ret_text)

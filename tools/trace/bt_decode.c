@@ -147,6 +147,14 @@ void bt_decoder_free(struct bt_decoder *decoder)
 	free(decoder);
 }
 
+/* Of an empty string babeltrace2 2.0 leaves the text of the message before in the buffer. */
+static const char *text_of(const bt_field *field)
+{
+	if (!field || bt_field_string_get_length(field) == 0)
+		return "";
+	return bt_field_string_get_value(field);
+}
+
 static uint64_t integer_value(const bt_field *field, bool is_signed)
 {
 	return is_signed ? (uint64_t)bt_field_integer_signed_get_value(field)
@@ -176,9 +184,7 @@ void bt_decode(const struct bt_decoder *decoder, const bt_event *event, struct r
 		case FIELD_U64:
 			*(uint64_t *)to = field ? integer_value(field, decoder->is_signed[i]) : 0;
 			break;
-		case FIELD_TEXT:
-			*(const char **)to = field ? bt_field_string_get_value(field) : "";
-			break;
+		case FIELD_TEXT: *(const char **)to = text_of(field); break;
 		}
 	}
 }

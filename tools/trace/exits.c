@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "tools/trace/exits.h"
+#include "trace/trace.h"
 
 int exits_new(struct exits **ret_exits)
 {
@@ -171,7 +172,8 @@ static int feed_exit(struct exits *exits, const struct record *record)
 
 static void note_device(struct row *row, const char *device)
 {
-	if (row && row->device[0] == '\0' && device && device[0] != '\0')
+	if (row && row->device[0] == '\0' && device && device[0] != '\0' &&
+	    strcmp(device, TRACE_NO_DEVICE) != 0)
 		strncpy(row->device, device, sizeof(row->device) - 1);
 }
 
