@@ -303,14 +303,18 @@ static bool execute(struct fake_target *fake, unsigned vcpu, struct gdb_stop *st
 	return fake->kinds[vcpu] == GDB_RESUME_STEP;
 }
 
+/* One instruction of each vCPU; the one after the last that stopped begins. */
 static bool run_round(struct fake_target *fake, struct gdb_stop *stop)
 {
 	for (unsigned i = 0; i < fake->nr_vcpus; i++) {
+		unsigned vcpu = fake->turn;
+
 		if (fake->interrupted) {
 			*stop = (struct gdb_stop){ .kind = GDB_STOP_INTERRUPT };
 			return true;
 		}
-		if (fake->kinds[i] != GDB_RESUME_NONE && execute(fake, i, stop))
+		fake->turn = (vcpu + 1) % fake->nr_vcpus;
+		if (fake->kinds[vcpu] != GDB_RESUME_NONE && execute(fake, vcpu, stop))
 			return true;
 	}
 	return false;

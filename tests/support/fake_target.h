@@ -45,6 +45,7 @@ struct fake_target {
 
 	struct gdb_debug_setup setup;
 	bool running, interrupted, killed;
+	unsigned turn; /* the vCPU that executes next */
 
 	/* What happened, for tests to look at. */
 	unsigned resumes, set_debugs, interrupts, guest_int3s;
@@ -66,7 +67,7 @@ void fake_target_write(struct fake_target *fake, uint64_t gpa, const void *data,
 uint64_t fake_target_u64(const struct fake_target *fake, uint64_t gpa);
 
 /**
- * fake_target_run() - let running vCPUs execute up to @budget instructions each, in turn
+ * fake_target_run() - let running vCPUs execute, in turn, up to @budget rounds
  *
  * Return: true when they have stopped (and the stop was reported), or were not running.
  */

@@ -70,13 +70,23 @@ const char *gdb_harness_reply(struct gdb_harness *harness)
 	return harness->reply;
 }
 
-const char *gdb_harness_ask_bytes(struct gdb_harness *harness, const void *body, size_t len)
+static void send_packet(struct gdb_harness *harness, const void *body, size_t len)
 {
 	char *frame;
 	size_t frame_len = gdb_client_frame(body, len, &frame);
 
 	gdb_harness_send(harness, frame, frame_len);
 	free(frame);
+}
+
+void gdb_harness_start(struct gdb_harness *harness, const char *packet)
+{
+	send_packet(harness, packet, strlen(packet));
+}
+
+const char *gdb_harness_ask_bytes(struct gdb_harness *harness, const void *body, size_t len)
+{
+	send_packet(harness, body, len);
 	(void)fake_target_run(&harness->fake, RUN_BUDGET);
 	return gdb_harness_reply(harness);
 }

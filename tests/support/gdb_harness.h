@@ -27,7 +27,10 @@ void gdb_harness_teardown(struct gdb_harness *harness);
 const char *gdb_harness_ask(struct gdb_harness *harness, const char *format, ...) __printf(2, 3);
 const char *gdb_harness_ask_bytes(struct gdb_harness *harness, const void *body, size_t len);
 
-/** gdb_harness_send() - the same without letting the machine run or looking for a reply */
+/** gdb_harness_start() - send a packet without letting the machine run or looking for a reply */
+void gdb_harness_start(struct gdb_harness *harness, const char *packet);
+
+/** gdb_harness_send() - the same with raw bytes */
 void gdb_harness_send(struct gdb_harness *harness, const void *bytes, size_t len);
 
 /** gdb_harness_reply() - what has come since, or NULL */
