@@ -19,13 +19,14 @@
 #include "base/cleanup.h"
 #include "trace/session_daemon.h"
 
-#define ROOT_LOCK_PATH   "/run/glassbox-trace.lock"
-#define LOCK_TIMEOUT_MS  20000 /* somebody is ending the daemon */
-#define START_TIMEOUT_MS 20000
-#define RACE_TIMEOUT_MS  3000 /* somebody else has started the daemon at the same time */
-#define END_TIMEOUT_MS   10000
-#define POLL_MS          20
-#define EXIT_NO_DAEMON   127
+#define ROOT_LOCK_PATH    "/run/glassbox-trace.lock"
+#define LOCK_TIMEOUT_MS   20000 /* somebody is ending the daemon */
+#define START_TIMEOUT_MS  20000
+#define RACE_TIMEOUT_MS   3000 /* somebody else has started the daemon at the same time */
+#define END_TIMEOUT_MS    10000
+#define SHARED_TIMEOUT_MS 1000
+#define POLL_MS           20
+#define EXIT_NO_DAEMON    127
 
 static void sleep_ms(unsigned ms)
 {
@@ -247,6 +248,15 @@ static bool owner_waits(const struct session_daemon *daemon)
 	return pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
 }
 
+/* With the exclusive lock, so that nobody relies on the file any more. */
+static void remove_files(const struct session_daemon *daemon)
+{
+	(void)unlink(daemon->lock_path);
+	/* Only if it is empty. */
+	if (daemon->home[0])
+		(void)rmdir(daemon->home);
+}
+
 bool session_daemon_leave(struct session_daemon *daemon)
 {
 	bool alone;
@@ -256,14 +266,13 @@ bool session_daemon_leave(struct session_daemon *daemon)
 	alone = flock(daemon->lock, LOCK_EX | LOCK_NB) == 0;
 	if (daemon->pid)
 		return !alone;
-	if (!alone || owner_waits(daemon)) {
-		/* The owner gets the lock as soon as it is free. */
+	if (alone && owner_waits(daemon)) {
+		/* The owner gets the lock now, and session_daemon_end() waits for what it does. */
 		(void)flock(daemon->lock, LOCK_UN);
 		return false;
 	}
-	(void)unlink(daemon->lock_path);
-	if (daemon->home[0])
-		(void)rmdir(daemon->home);
+	if (alone)
+		remove_files(daemon);
 	(void)close(daemon->lock);
 	daemon->lock = -EBADF;
 	return false;
@@ -308,19 +317,24 @@ static void end_daemon(const struct session_daemon *daemon)
 	}
 }
 
-/* Only as long as the process that started the daemon needs to end it. */
+/*
+ * Until the process that started the daemon has ended it.  It does not if somebody else has joined
+ * meanwhile: then the lock is free for others to share.
+ */
 static void wait_for_owner(const struct session_daemon *daemon)
 {
+	unsigned waited = 0, shared = 0;
 	struct stat st;
 
-	for (unsigned waited = 0; waited < END_TIMEOUT_MS; waited += POLL_MS) {
+	while (waited < END_TIMEOUT_MS && shared < SHARED_TIMEOUT_MS) {
 		if (fstat(daemon->lock, &st) < 0 || st.st_nlink == 0 || !owner_waits(daemon))
 			return;
 		if (flock(daemon->lock, LOCK_SH | LOCK_NB) == 0) {
-			/* Not the owner's yet, or others have come. */
 			(void)flock(daemon->lock, LOCK_UN);
+			shared += POLL_MS;
 		}
 		sleep_ms(POLL_MS);
+		waited += POLL_MS;
 	}
 }
 
@@ -332,9 +346,7 @@ void session_daemon_end(struct session_daemon *daemon)
 		while (flock(daemon->lock, LOCK_EX) < 0 && errno == EINTR)
 			;
 		end_daemon(daemon);
-		(void)unlink(daemon->lock_path);
-		if (daemon->home[0])
-			(void)rmdir(daemon->home);
+		remove_files(daemon);
 	} else {
 		wait_for_owner(daemon);
 	}

@@ -29,9 +29,7 @@ static void destroy_handle(struct lttng_handle **handle)
 /* LTTng's codes are LTTNG_OK, or positive or negative numbers of enum lttng_error_code. */
 static int lttng_failed(struct error *error, int code, const char *what)
 {
-	code = abs(code);
-	return error_set(error, code == LTTNG_ERR_NO_SESSIOND ? -EPIPE : -EIO,
-			 "LTTng cannot %s: %s", what, lttng_strerror(-code));
+	return error_set(error, -EIO, "LTTng cannot %s: %s", what, lttng_strerror(-abs(code)));
 }
 
 static int create_session(const struct session_recording *recording, struct error *error)
@@ -231,6 +229,9 @@ void session_recording_stop(const struct session_recording *recording, struct se
 		reply->flags |= SESSION_REPLY_DISK_FULL;
 	if (code < 0) {
 		reply->flags |= SESSION_REPLY_UNFINISHED;
-		reply->code = lttng_failed(&reply->error, code, "finish the trace");
+		reply->code = error_set(&reply->error, -EPIPE,
+					"LTTng stopped recording before the end (%s): the end of "
+					"the trace may be missing",
+					lttng_strerror(code));
 	}
 }

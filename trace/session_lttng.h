@@ -24,7 +24,7 @@ int session_recording_start(struct session_recording *recording, struct error *e
 
 /**
  * session_recording_stop() - stop the session, wait for its data, count what was lost, destroy it
- * @reply: all of it is written; its code is -EPIPE if the session daemon is gone
+ * @reply: all of it is written; its code is -EPIPE if a daemon of LTTng is gone
  *
  * Takes 45 s at the most.
  */

@@ -94,8 +94,8 @@ static void record(int socket, struct session_recording *recording, uint64_t rin
 int main(int argc, char **argv)
 {
 	struct session_recording recording = { 0 };
-	uint64_t ring, pid;
-	int socket = -1;
+	uint64_t ring = 0, pid = 0;
+	int socket = -EBADF;
 
 	if (argc != 4 || number_parse(argv[2], 0, UINT64_MAX, &ring) < 0 ||
 	    number_parse(argv[3], 1, INT32_MAX, &pid) < 0 || take_socket(&socket) < 0) {
