@@ -35,24 +35,39 @@ enum trace_stop_reason {
 
 /*
  * Every event: its name, its parameters, and the names of these.  In the trace it is
- * "glassbox:NAME".
+ * "glassbox:NAME", with fields of these names.
  *
- * exit             KVM_RUN returned.  Stamped at once.  seq counts the vCPU's KVM_RUN calls from 1;
- * reason is a KVM_EXIT_* number (KVM_EXIT_INTR for -EINTR); rip as KVM reported it; space, addr,
- * len, is_write, data describe a PIO or MMIO access (len bytes of data, little endian; of a read,
- * data is 0: see the entry). entry            about to call KVM_RUN the seq-th time.  device
- * handled the exit before ("" if none did); data is what a read returned. device_map       device
- * answers [base, base + len) of space.  At the start of the VM. device_register  the register of
- * device at addr, for reads, writes or both ("r", "w", "rw").  At the start. vcpu_counters    the
- * VMM's own count of KVM_RUN returns of one vCPU, and KVM's count of its exits, of those handled in
- * the kernel too (0 where KVM gives no statistics).  At the start and the end. stop, resume     the
- * debugger stopped or resumed this vCPU. vm_start         the machine is built, no vCPU has run
- * yet. vm_stop          the last vCPU has stopped for good; status is the program's exit status.
- * serial_rx/tx     one byte arrived from the host for the guest / was written by the guest.
- * serial_overrun   bytes from the host that the guest did not read in time.
- * irq_line         a device changed its interrupt line.
- * rtc_access       one CMOS register read or written.
- * power            the guest asked for power-off, sleep or reset: device, and the value it wrote.
+ * exit - KVM_RUN returned.  Stamped at once.  seq counts the vCPU's KVM_RUN calls from 1; reason is
+ * a KVM_EXIT_* number (KVM_EXIT_INTR for -EINTR); rip as KVM reported it; space, addr, len,
+ * is_write, data describe a PIO or MMIO access (len bytes of data, little endian; of a read, data
+ * is 0: see the entry).
+ *
+ * entry - about to call KVM_RUN the seq-th time.  device handled the exit before ("" if none did);
+ * data is what a read returned.
+ *
+ * device_map - device answers [base, base + len) of space.  At the start of the VM.
+ *
+ * device_register - the register of device at addr, for reads, writes or both ("r", "w", "rw").  At
+ * the start.
+ *
+ * vcpu_counters - the VMM's own count of KVM_RUN returns of one vCPU, and KVM's count of its exits,
+ * of those handled in the kernel too (0 where KVM gives no statistics).  At the start and the end.
+ *
+ * stop, resume - the debugger stopped or resumed this vCPU.
+ *
+ * vm_start - the machine is built, no vCPU has run yet.
+ *
+ * vm_stop - the last vCPU has stopped for good; status is the program's exit status.
+ *
+ * serial_rx, serial_tx - one byte arrived from the host for the guest, was written by the guest.
+ *
+ * serial_overrun - bytes from the host that the guest did not read in time.
+ *
+ * irq_line - a device changed its interrupt line.
+ *
+ * rtc_access - one CMOS register read or written.
+ *
+ * power - the guest asked for power-off, sleep or reset: device, and the value it wrote.
  */
 #define TRACE_EVENTS(X)                                                                            \
 	X(exit,                                                                                    \

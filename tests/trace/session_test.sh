@@ -271,12 +271,29 @@ test_sessions_of_the_user_record() {
 	expect "events, provider asked for" 16 "$(events own1 | wc -l)"
 	own_session own2
 	# The session daemon and the helper of the second session must not be traced.
-	timeout "$TIMEOUT" env LD_PRELOAD="$provider" "$emitter" out2 </dev/null >/dev/null
+	# (AddressSanitizer wants to be preloaded itself.)
+	timeout "$TIMEOUT" env ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD="$provider" \
+		"$emitter" out2 </dev/null >/dev/null
 	lttng destroy own >/dev/null
 	expect "events, preloaded" 16 "$(events own2 | wc -l)"
 	expect "events, preloaded, in our session" 16 "$(events out2 | wc -l)"
 	expect "traced processes" 1 "$(find own2 -name metadata | wc -l)"
 	end_users_daemon
+}
+
+test_levels_and_filters_choose() {
+	start_users_daemon
+	{
+		lttng create own --output="$PWD/own" && lttng enable-channel -u --buffers-pid own &&
+			lttng enable-event -u -c own 'glassbox:*' --loglevel=INFO &&
+			lttng enable-event -u -c own glassbox:exit \
+				--filter 'reason == 6 && addr >= 0xd0000000' && lttng start
+	} >log 2>&1 || fail "lttng: $(cat log)"
+	emit -n 10 -p unused >/dev/null
+	lttng destroy own >/dev/null
+	end_users_daemon
+	expect "events" "device_map device_register exit power resume serial_overrun stop vcpu_counters vm_start vm_stop" \
+		"$(events own | sed 's/^glassbox:\([a-z_]*\):.*/\1/' | sort | xargs)"
 }
 
 test_lttng_lists_the_documented_fields() {
@@ -344,6 +361,7 @@ run test_a_missing_daemon_is_told
 run test_buffers_that_do_not_fit_are_told
 run test_the_users_daemon_is_used_and_left_alone
 run test_sessions_of_the_user_record
+run test_levels_and_filters_choose
 run test_lttng_lists_the_documented_fields
 run test_another_user_with_lttng_home
 [ "$failures" -eq 0 ] || {
