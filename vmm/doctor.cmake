@@ -12,6 +12,3 @@ add_library(glassbox_doctor STATIC
     probe.c
     probe_machine.c)
 target_link_libraries(glassbox_doctor PUBLIC glassbox_vmm PkgConfig::JANSSON)
-target_compile_definitions(glassbox_doctor PRIVATE
-    GLASSBOX_LTTNG=$<BOOL:${GLASSBOX_LTTNG}>
-    GLASSBOX_LIBDIR="${CMAKE_INSTALL_FULL_LIBDIR}/glassbox")

@@ -1,41 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The doctor's checks of what tracing and networking need besides KVM. */
 #include <fcntl.h>
-#include <grp.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "base/cleanup.h"
+#include "trace/install_path.h"
+#include "trace/loader.h"
 #include "vmm/doctor_check.h"
 
-#define PROVIDER "libglassbox-trace.so"
-#define SESSION  "glassbox-trace-session"
-
-/* The readable file @name in one of the places where Glassbox keeps its libraries.
- * Return: 0 or -ENOENT. */
-static int find_library_file(const char *name, char ret_path[PATH_MAX])
-{
-	static const char *const places[] = { "/../lib/glassbox", "/../lib" };
-	char program[PATH_MAX], path[2 * PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
-	char *slash;
-
-	program[MAX(len, 0)] = '\0';
-	slash = strrchr(program, '/');
-	if (slash)
-		*slash = '\0';
-	for (unsigned i = 0; i <= ARRAY_SIZE(places); i++) {
-		if (i < ARRAY_SIZE(places))
-			(void)snprintf(path, sizeof(path), "%s%s/%s", program, places[i], name);
-		else
-			(void)snprintf(path, sizeof(path), "%s/%s", GLASSBOX_LIBDIR, name);
-		if (access(path, R_OK) == 0 && realpath(path, ret_path))
-			return 0;
-	}
-	return -ENOENT;
-}
+#define SESSION        "glassbox-trace-session"
+#define LOAD_TIMEOUT_S 2
 
 /* The program @name, by PATH unless it has a slash. */
 static int find_program(const char *name, char ret_path[PATH_MAX])
@@ -59,25 +37,54 @@ static int find_program(const char *name, char ret_path[PATH_MAX])
 	return -ENOENT;
 }
 
+/* The child: load the provider, without a wait for LTTng's session daemon. */
+static void __attribute__((noreturn)) load_provider(struct error *error)
+{
+	(void)alarm(LOAD_TIMEOUT_S);
+	(void)setenv("LTTNG_UST_REGISTER_TIMEOUT", "0", 1);
+	_exit(trace_load(TRACE_LOAD_PROVIDER, error) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* In a process of its own, as LTTng comes with threads and cannot be unloaded. */
+static int try_provider(struct error *error)
+{
+	struct error *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status = 0;
+	pid_t pid;
+
+	if (shared == MAP_FAILED)
+		return error_set_errno(error, -errno, "cannot try the trace provider");
+	(void)snprintf(shared->message, sizeof(shared->message),
+		       "the trace provider crashes or hangs while it is loaded");
+	pid = fork();
+	if (pid == 0)
+		load_provider(shared);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	*error = *shared;
+	(void)munmap(shared, sizeof(*shared));
+	if (pid < 0)
+		return error_set_errno(error, -EAGAIN, "cannot try the trace provider");
+	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS ? 0 : -EIO;
+}
+
 static void check_provider(struct doctor_host *host, struct doctor_result *ret_result)
 {
-	char provider[PATH_MAX], session[PATH_MAX];
+	char session[PATH_MAX];
+	struct error error;
+	int r = try_provider(&error);
 
 	(void)host;
-	if (!GLASSBOX_LTTNG) {
-		doctor_say(ret_result, DOCTOR_FAIL, "this Glassbox was built without LTTng");
-		doctor_mend(ret_result, "build it with -DGLASSBOX_LTTNG=ON");
+	if (r == 0)
+		r = install_path_find(SESSION, session, &error);
+	if (r < 0) {
+		doctor_say(ret_result, DOCTOR_FAIL, "%s", error.message);
+		doctor_mend(ret_result, "build Glassbox with -DGLASSBOX_LTTNG=ON, and install all "
+					"of it; sudo apt install liblttng-ust1");
 		return;
 	}
-	if (find_library_file(PROVIDER, provider) < 0 || find_library_file(SESSION, session) < 0) {
-		doctor_say(ret_result, DOCTOR_FAIL,
-			   "%s and %s are neither beside this program nor in %s", PROVIDER, SESSION,
-			   GLASSBOX_LIBDIR);
-		doctor_mend(ret_result, "build or install all of Glassbox");
-		return;
-	}
-	ret_result->value = json_pack("{ss ss}", "provider", provider, "session", session);
-	doctor_say(ret_result, DOCTOR_OK, "%s", provider);
+	doctor_say(ret_result, DOCTOR_OK, "loads, and its session helper is there");
 }
 
 /* As LTTng's own programs look for it. */

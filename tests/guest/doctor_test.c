@@ -16,7 +16,7 @@ static int status;
 static int run_doctor(void **state)
 {
 	_cleanup_free_ char *text = NULL;
-	FILE *pipe = popen(DOCTOR_TOOL " --json", "re");
+	FILE *pipe = popen(DOCTOR " --json", "re");
 	size_t size = 0;
 	int r;
 

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
 glassbox_unit_test(vmm_doctor_test doctor_test.c LIBS glassbox_doctor)
-target_compile_definitions(vmm_doctor_test PRIVATE DOCTOR_TOOL="$<TARGET_FILE:doctor_tool>")
-add_dependencies(vmm_doctor_test doctor_tool)
+target_compile_definitions(vmm_doctor_test PRIVATE DOCTOR="$<TARGET_FILE:glassbox> doctor")
+add_dependencies(vmm_doctor_test glassbox)

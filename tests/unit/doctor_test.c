@@ -158,7 +158,7 @@ static void without_a_device_nothing_runs(void **state)
 	int status, run, debug;
 
 	(void)state;
-	status = run_doctor(DOCTOR_TOOL " --json --kvm=/nonexistent/kvm", &text);
+	status = run_doctor(DOCTOR " --json --kvm=/nonexistent/kvm", &text);
 	assert_int_equal(status & ~DOCTOR_STATUS_NO_TRACE,
 			 DOCTOR_STATUS_NO_RUN | DOCTOR_STATUS_NO_DEBUG);
 	json = json_loads(text, 0, NULL);
@@ -179,8 +179,7 @@ static void a_device_that_is_not_kvm_fails(void **state)
 	json_t *json;
 
 	(void)state;
-	assert_int_equal(run_doctor(DOCTOR_TOOL " --json --kvm=/dev/null", &text) &
-				 DOCTOR_STATUS_NO_RUN,
+	assert_int_equal(run_doctor(DOCTOR " --json --kvm=/dev/null", &text) & DOCTOR_STATUS_NO_RUN,
 			 DOCTOR_STATUS_NO_RUN);
 	json = json_loads(text, 0, NULL);
 	assert_string_equal(verdict_of(json, "device"), "ok");
@@ -195,7 +194,7 @@ static void programs_are_found_by_path(void **state)
 	json_t *json;
 
 	(void)state;
-	(void)run_doctor("PATH=/nonexistent " DOCTOR_TOOL " --json --kvm=/nonexistent/kvm", &text);
+	(void)run_doctor("PATH=/nonexistent " DOCTOR " --json --kvm=/nonexistent/kvm", &text);
 	json = json_loads(text, 0, NULL);
 	assert_string_equal(verdict_of(json, "trace-reader"), "warn");
 	/* It warns if a session daemon runs on this host. */
@@ -205,7 +204,7 @@ static void programs_are_found_by_path(void **state)
 
 /* Root has /run instead; so not as root. */
 #define AS_NOBODY    "setpriv --reuid=65534 --regid=65534 --clear-groups "
-#define WITHOUT_HOME "env LTTNG_HOME=/nonexistent " DOCTOR_TOOL " --json --kvm=/nonexistent/kvm"
+#define WITHOUT_HOME "env LTTNG_HOME=/nonexistent " DOCTOR " --json --kvm=/nonexistent/kvm"
 
 static void lttng_home_must_be_writable(void **state)
 {
@@ -227,12 +226,12 @@ static void the_command_line_is_checked(void **state)
 	_cleanup_free_ char *help = NULL;
 
 	(void)state;
-	assert_int_equal(run_doctor(DOCTOR_TOOL " --nonsense 2>&1", NULL), DOCTOR_STATUS_USAGE);
-	assert_int_equal(run_doctor(DOCTOR_TOOL " nonsense 2>&1", NULL), DOCTOR_STATUS_USAGE);
-	assert_int_equal(run_doctor(DOCTOR_TOOL " --help", &help), 0);
+	assert_int_equal(run_doctor(DOCTOR " --nonsense 2>&1", NULL), DOCTOR_STATUS_USAGE);
+	assert_int_equal(run_doctor(DOCTOR " nonsense 2>&1", NULL), DOCTOR_STATUS_USAGE);
+	assert_int_equal(run_doctor(DOCTOR " --help", &help), 0);
 	assert_non_null(strstr(help, "--json"));
 	assert_non_null(strstr(help, "32 (0x20)"));
-	assert_int_equal(run_doctor(DOCTOR_TOOL " --kvm=/nonexistent 2>&1 >/dev/full", NULL),
+	assert_int_equal(run_doctor(DOCTOR " --kvm=/nonexistent 2>&1 >/dev/full", NULL),
 			 DOCTOR_STATUS_FAILURE);
 }
 
