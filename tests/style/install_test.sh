@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# What is installed works from where it was installed: programs start and find what they load,
+# documents are where man and bash look for them. Usage: install_test.sh BUILD-DIRECTORY
+set -euo pipefail
+
+build=$1
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+prefix=$(mktemp -d "$build/install-test.XXXXXX")
+trap 'rm -rf "$prefix"' EXIT
+failed=0
+
+# check WHAT COMMAND...
+check() {
+    local what=$1 output
+    shift
+    if output=$("$@" 2>&1); then
+        printf 'ok - %s\n' "$what"
+    else
+        printf 'not ok - %s: %s\n%s\n' "$what" "$*" "$output"
+        failed=1
+    fi
+}
+
+# cached VARIABLE: what the build was configured with.
+cached() {
+    sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"
+}
+
+# says PATTERN COMMAND...: does what the command prints match?
+says() {
+    local pattern=$1
+    shift
+    "$@" 2>&1 | grep -E -- "$pattern" >/dev/null
+}
+
+outside_prefix() {
+    ! grep -v "^$prefix/" "$build/install_manifest.txt"
+}
+
+same_names() {
+    diff <(find "$1" -maxdepth 1 -type f ! -name CMakeLists.txt -printf '%f\n' | sort) \
+        <(find "$2" -mindepth 1 -type f -printf '%f\n' | sort)
+}
+
+cmake --install "$build" --prefix "$prefix" >"$prefix.log" || {
+    cat "$prefix.log"
+    exit 1
+}
+rm -f "$prefix.log"
+libdir=$prefix/$(cached CMAKE_INSTALL_LIBDIR)
+check "everything is below the prefix" outside_prefix
+check "glassbox starts" says '^glassbox [0-9]+\.[0-9]' "$prefix/bin/glassbox" --version
+check "glassbox doctor is there" says '--json' "$prefix/bin/glassbox" doctor --help
+if [[ $(cached GLASSBOX_LTTNG) == ON ]]; then
+    check "glassbox-trace starts" says '^Usage: glassbox-trace' "$prefix/bin/glassbox-trace" --help
+    check "the provider is beside its helper" test -e "$libdir/glassbox/libglassbox-trace.so" \
+        -a -x "$libdir/glassbox/glassbox-trace-session"
+    check "babeltrace2 loads the plugin" says '^glassbox:' env \
+        "BABELTRACE_PLUGIN_PATH=$libdir/babeltrace2/plugins" babeltrace2 list-plugins
+fi
+check "the manual pages are there" same_names "$root/docs/man" "$prefix/$(cached CMAKE_INSTALL_MANDIR)"
+check "the completions are there" same_names "$root/tools/completion" "$prefix/share/bash-completion/completions"
+if command -v man >/dev/null; then
+    check "man finds them" env "MANPATH=$prefix/share/man" man --where glassbox
+fi
+exit "$failed"
