@@ -103,11 +103,13 @@ static struct kvm_guest_debug guest_debug(const struct vm *vm, enum gdb_resume_k
 	return debug;
 }
 
+/* KVM arms a step for the RIP of the moment it is told, so each step has to be told anew. */
 static int apply_debug(struct vcpu *vcpu, const struct kvm_guest_debug *debug)
 {
 	int r;
 
-	if (memcmp(&vcpu->debug, debug, sizeof(*debug)) == 0)
+	if (!(debug->control & KVM_GUESTDBG_SINGLESTEP) &&
+	    memcmp(&vcpu->debug, debug, sizeof(*debug)) == 0)
 		return 0;
 	r = kvm_vcpu_set_guest_debug(&vcpu->kvm, debug);
 	if (r == 0)

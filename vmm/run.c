@@ -304,9 +304,12 @@ static int start(struct run *run, struct error *error)
 	if (run->gdb)
 		log_info("gdb can connect to %s", gdb_server_address(run->gdb));
 	r = vm_start(run->board->vm, error);
-	if (r == 0 && !options->wait_gdb)
+	if (r < 0)
+		return r;
+	log_debug("the machine is built: %s", run->board->boot.description);
+	if (!options->wait_gdb)
 		vm_resume_all(run->board->vm);
-	return r;
+	return 0;
 }
 
 static void tear_down(struct run *run)

@@ -108,6 +108,18 @@ void vcpu_kick_locked(struct vcpu *vcpu)
 		(void)pthread_kill(vcpu->thread, VCPU_KICK_SIGNAL);
 }
 
+static bool exit_is_access(const struct kvm_run *run)
+{
+	return run->exit_reason == KVM_EXIT_IO || run->exit_reason == KVM_EXIT_MMIO;
+}
+
+static void stop_for_step(struct vcpu *vcpu)
+{
+	const struct vm_stop stop = { .kind = VM_STOP_STEP, .vcpu = vcpu->index };
+
+	vm_stop_for(vcpu->vm, &stop);
+}
+
 /*
  * Runs the guest until this vCPU has to park.  -EINTR is the only way out of KVM_RUN when somebody
  * asked for it, and by then KVM has completed the access of the exit before; so nothing else needs
@@ -116,6 +128,7 @@ void vcpu_kick_locked(struct vcpu *vcpu)
 static void vcpu_run(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->kvm.run;
+	bool completing = false; /* the access of the instruction being stepped */
 
 	for (;;) {
 		int r;
@@ -128,7 +141,9 @@ static void vcpu_run(struct vcpu *vcpu)
 		vcpu->handled_by = TRACE_NO_DEVICE;
 		vcpu->read_data = 0;
 		if (r == -EINTR || r == -EAGAIN) {
-			if (atomic_load(&vcpu->park))
+			if (completing)
+				stop_for_step(vcpu);
+			if (completing || atomic_load(&vcpu->park))
 				return;
 			continue;
 		}
@@ -142,6 +157,14 @@ static void vcpu_run(struct vcpu *vcpu)
 		}
 		if (exit_handle(vcpu) == EXIT_PARK)
 			return;
+		/*
+		 * KVM forgets a step whose instruction exits for an access.  The access ends that
+		 * instruction, and so the step: have KVM complete it and run nothing more.
+		 */
+		if ((vcpu->debug.control & KVM_GUESTDBG_SINGLESTEP) && exit_is_access(run)) {
+			__atomic_store_n(&run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+			completing = true;
+		}
 	}
 }
 
