@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Is the lab a place to run tests in? What `lab run` promises about streams, exit statuses, files
-# and an end that leaves nothing behind, and whether the KVM in there delivers guest debugging.
+# and an end that leaves nothing behind, and whether the mends of the emulator work.
 # Builds the lab if need be. Prints one line a check; exit status 1 if one failed.
 set -euo pipefail
 
@@ -121,6 +121,11 @@ cc -O2 -o kvm_debug_check "$here/kvm_debug_check.c"
 run ./kvm_debug_check </dev/null
 sed 's/^/    /' out
 check "KVM in the lab delivers guest debugging" 0 "$status"
+
+cc -O2 -o cmpxchg_check "$here/cmpxchg_check.c"
+run ./cmpxchg_check </dev/null
+sed 's/^/    /' out
+check "the lab's processor keeps flags where it must" 0 "$status"
 
 check "no process is left behind" "" "$(leftover_processes)"
 check "no file is left behind" "$work" "$(find "$TMPDIR" -mindepth 1 -maxdepth 1)"

@@ -144,32 +144,46 @@ apt_private() {
     "$program" --config-file "$apt_private_dir/apt.conf" "$@"
 }
 
-# Make the private package lists anew. Returns 1, with nothing but the lists' age changed, if
-# that is impossible (no network, as a rule). The caller holds the cache's lock `apt`.
+# By itself, apt takes a server that does not answer for a success.
+apt_private_read_lists() {
+    apt_private apt-get -qq -o Acquire::Retries=1 --error-on=any update &>"$apt_private_dir/update.log"
+}
+
+# Make the private package lists anew. Returns 1, and leaves the old ones, if that is impossible
+# (no network, as a rule). The caller holds the cache's lock `apt`.
 apt_private_update() {
     local codename
     codename=$(apt_private_codename)
-    rm -f "$apt_private_dir/fresh"
-    # A mirror need not carry the backports: if they are what fails, do without.
     apt_private_configure "$codename-backports"
-    if ! apt_private apt-get -qq update &>"$apt_private_dir/update.log"; then
+    if ! apt_private_read_lists; then
+        # A mirror need not carry the backports: if they are what fails, do without.
         apt_private_configure ""
-        apt_private apt-get -qq update &>"$apt_private_dir/update.log" || return 1
+        if ! apt_private_read_lists; then
+            apt_private_configure "$codename-backports"
+            return 1
+        fi
     fi
     touch "$apt_private_dir/fresh"
 }
 
-# Do our utmost to have package lists that are not too old. Returns 1 if there are none at all,
-# or just old ones and no network: whoever has what he needs in the cache goes on with that.
+# apt_private_refresh [MINUTES]: have package lists younger than that (default: apt_private_days).
+# Returns 1 if there are none, or just older ones and no network: whoever has what he needs in the
+# cache goes on with that. Before a download, ask for an hour: superseded packages are taken away.
 apt_private_refresh() {
-    younger_than_days "$apt_private_days" "$apt_private_dir/fresh" && return 0
-    cache_locked apt apt_private_refresh_locked
+    local minutes=${1:-$((apt_private_days * 24 * 60))}
+    younger_than "$minutes" "$apt_private_dir/fresh" && return 0
+    cache_locked apt apt_private_refresh_locked "$minutes"
 }
 
 apt_private_refresh_locked() {
     # Whoever held the lock before us may have done it.
-    younger_than_days "$apt_private_days" "$apt_private_dir/fresh" && return 0
+    younger_than "$1" "$apt_private_dir/fresh" && return 0
     apt_private_update
+}
+
+# Are there any lists, however old?
+apt_private_has_lists() {
+    [[ -e $apt_private_dir/fresh ]]
 }
 
 # Print the reason why the last refresh failed, in one line.

@@ -108,9 +108,9 @@ cache_scratch() {
     trap 'exit 143' TERM HUP
 }
 
-# younger_than_days DAYS FILE
-younger_than_days() {
-    [[ -e $2 && -n $(find "$2" -maxdepth 0 -mtime "-$1") ]]
+# younger_than MINUTES FILE: is the file there, and younger? Of a symbolic link, its own age counts.
+younger_than() {
+    [[ -e $2 && -n $(find "$2" -maxdepth 0 -mmin "-$1") ]]
 }
 
 # Print the newest of the Debian versions on stdin, one a line; nothing if there is none.
