@@ -9,7 +9,7 @@
 
 # Where everything lives that costs time or network to make again.
 # shellcheck disable=SC2034 # for those who source this
-cache_dir=${XDG_CACHE_HOME:-$HOME/.cache}/glassbox
+cache_dir=${XDG_CACHE_HOME:-${HOME:?is not set}/.cache}/glassbox
 
 # Say something on stderr, with the tool's name.
 info() {
