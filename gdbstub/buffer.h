@@ -24,6 +24,7 @@ void gdb_buffer_clear(struct gdb_buffer *buffer);
 /** gdb_buffer_room() - bytes that still fit */
 size_t gdb_buffer_room(const struct gdb_buffer *buffer);
 
+/* Append a byte, bytes, or up to 511 bytes of formatted text. */
 void gdb_buffer_put(struct gdb_buffer *buffer, uint8_t byte);
 void gdb_buffer_put_bytes(struct gdb_buffer *buffer, const void *data, size_t len);
 void gdb_buffer_printf(struct gdb_buffer *buffer, const char *format, ...) __printf(2, 3);

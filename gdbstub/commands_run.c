@@ -244,6 +244,9 @@ static int kill_machine(struct gdb_session *session)
 	r = session->target->ops->kill(session->target);
 	if (r < 0)
 		return r;
+	/* It may have been running. */
+	gdb_breakpoints_lift(&session->breakpoints, session->target);
+	gdb_run_forget_breakpoints(session);
 	session->state = GDB_RUN_EXITED;
 	session->waiting = false;
 	session->last_stop = (struct gdb_stop){ .kind = GDB_STOP_GUEST_EXITED };

@@ -241,12 +241,22 @@ bool gdb_session_owns_breakpoint(struct gdb_session *session, unsigned vcpu, uin
 
 int gdb_session_machine_reset(struct gdb_session *session)
 {
+	bool interrupting = session->interrupting;
+	int r;
+
 	/* Nothing of ours is in the new memory or in the new processors. */
 	gdb_breakpoints_lift(&session->breakpoints, session->target);
 	session->armed = (struct gdb_debug_setup){ 0 };
 	session->stepping_over = false;
+	session->interrupting = false;
+	if (session->leftovers)
+		gdb_run_forget_breakpoints(session);
 	for (unsigned i = 0; i < session->nr_vcpus; i++)
 		session->vcpus[i].reported = false;
 	gdb_run_set_all(session, GDB_RESUME_CONTINUE);
-	return gdb_run_resume(session);
+	r = gdb_run_resume(session);
+	/* Who waited for the old machine to stop now waits for the new one. */
+	if (r == 0 && interrupting)
+		r = gdb_run_interrupt(session);
+	return r;
 }

@@ -7,6 +7,7 @@
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -139,6 +140,14 @@ static void tune_socket(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 }
 
+/* True if the client has hung up, which the loop has not told us yet. */
+static bool client_is_gone(const struct gdb_server *server)
+{
+	struct pollfd pollfd = { .fd = server->client_fd, .events = POLLRDHUP };
+
+	return poll(&pollfd, 1, 0) > 0;
+}
+
 static void on_connection(void *ctx, uint32_t events)
 {
 	struct gdb_server *server = ctx;
@@ -146,7 +155,10 @@ static void on_connection(void *ctx, uint32_t events)
 		accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
-	/* One at a time: a second client is told so by a closed connection. */
+	/* A user who leaves and comes back at once is not a second client. */
+	if (server->client_fd >= 0 && client_is_gone(server))
+		drop_client(server);
+	/* One at a time: a second one is told so by a closed connection. */
 	if (fd < 0 || server->client_fd >= 0)
 		return;
 	tune_socket(fd);

@@ -109,8 +109,12 @@ static int fake_describe(struct gdb_target *target, unsigned vcpu, char *buf, si
 
 static int fake_kill(struct gdb_target *target)
 {
-	fake_of(target)->killed = true;
-	fake_of(target)->running = false;
+	struct fake_target *fake = fake_of(target);
+
+	fake->killed = true;
+	fake->running = false;
+	if (fake->hooks.killed)
+		fake->hooks.killed(fake->hooks.ctx);
 	return 0;
 }
 

@@ -29,6 +29,8 @@ struct fake_hooks {
 	bool (*owns_breakpoint)(void *ctx, unsigned vcpu, uint64_t gva);
 	/* resume() was called: see to it that fake_target_run() is.  May be NULL. */
 	void (*resumed)(void *ctx);
+	/* kill() was called.  May be NULL. */
+	void (*killed)(void *ctx);
 };
 
 struct fake_target {

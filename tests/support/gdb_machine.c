@@ -6,12 +6,22 @@
 /* Rounds that the machine runs before the loop gets a turn. */
 #define SLICE 1000u
 
+static void end(void *ctx)
+{
+	struct gdb_machine *machine = ctx;
+
+	machine->exited = true;
+	if (machine->ended)
+		machine->ended(machine);
+}
+
 static void report_stop(void *ctx, const struct gdb_stop *stop)
 {
 	struct gdb_machine *machine = ctx;
 
-	machine->exited |= stop->kind == GDB_STOP_GUEST_EXITED;
 	gdb_server_report_stop(machine->server, stop);
+	if (stop->kind == GDB_STOP_GUEST_EXITED)
+		end(machine);
 }
 
 static bool owns_breakpoint(void *ctx, unsigned vcpu, uint64_t gva)
@@ -41,7 +51,6 @@ static void run_slice(void *ctx)
 	machine->scheduled = false;
 	if (!fake_target_run(&machine->fake, SLICE))
 		schedule(machine);
-	machine->exited |= machine->fake.killed;
 }
 
 int gdb_machine_create(struct gdb_machine *machine, const char *address, unsigned nr_vcpus,
@@ -54,7 +63,8 @@ int gdb_machine_create(struct gdb_machine *machine, const char *address, unsigne
 	machine->fake.hooks = (struct fake_hooks){ .ctx = machine,
 						   .report_stop = report_stop,
 						   .owns_breakpoint = owns_breakpoint,
-						   .resumed = schedule };
+						   .resumed = schedule,
+						   .killed = end };
 	r = loop_create(&machine->loop);
 	if (r < 0)
 		return error_set_errno(error, r, "cannot make an event loop");

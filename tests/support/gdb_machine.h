@@ -10,8 +10,9 @@ struct gdb_machine {
 	struct loop *loop;
 	struct fake_target fake;
 	struct gdb_server *server;
-	bool scheduled; /* a slice of the machine's run is posted */
-	bool exited;    /* the guest has ended the VM, or gdb killed it */
+	bool scheduled;                             /* a slice of the machine's run is posted */
+	void (*ended)(struct gdb_machine *machine); /* when exited becomes true; may be NULL */
+	bool exited; /* the guest has ended the VM, or gdb killed it */
 };
 
 /**

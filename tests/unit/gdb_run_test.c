@@ -325,9 +325,11 @@ static void kill_ends_the_machine(void **state)
 static void kill_is_heard_while_running(void **state)
 {
 	(void)state;
+	assert_reply("Z0,ffffffff81000002,1", "OK");
 	gdb_harness_start(&harness, "c");
 	assert_reply("vKill;1", "OK");
 	assert_true(harness.fake.killed);
+	assert_memory_is_clean();
 }
 
 /* Goodbye: nothing of ours stays, everything runs. */
@@ -432,6 +434,47 @@ static void death_waits_for_a_client(void **state)
 	assert_true(harness.fake.running);
 }
 
+/* As the target does it: a new machine in the place of the old one, with nothing of ours in it. */
+static void replace_machine(void)
+{
+	harness.fake.running = false;
+	harness.fake.setup = (struct gdb_debug_setup){ 0 };
+	fake_target_write(&harness.fake, FAKE_KERNEL_GPA, loop_code, sizeof(loop_code));
+	assert_int_equal(gdb_session_machine_reset(harness.session), 0);
+}
+
+static void breakpoints_survive_a_reset(void **state)
+{
+	(void)state;
+	assert_reply("Z0,ffffffff81000002,1", "OK");
+	assert_reply("Z1,ffffffff81000005,1", "OK");
+	gdb_harness_start(&harness, "vCont;c:1");
+	replace_machine();
+	assert_true(harness.fake.running);
+	assert_true(harness.fake.setup.sw_breakpoints && harness.fake.setup.hw[0].used);
+	assert_true(fake_target_run(&harness.fake, 100));
+	assert_non_null(strstr(gdb_harness_reply(&harness), "swbreak:;"));
+	assert_memory_is_clean();
+}
+
+/* Ctrl-C, or a client that comes or goes, in the moment of the reset. */
+static void interrupt_survives_a_reset(void **state)
+{
+	(void)state;
+	gdb_harness_start(&harness, "c");
+	gdb_harness_send(&harness, "\x03", 1);
+	replace_machine();
+	assert_true(fake_target_run(&harness.fake, 100));
+	assert_non_null(strstr(gdb_harness_reply(&harness), "T02"));
+	assert_reply("Z0,ffffffff81000002,1", "OK");
+	gdb_harness_start(&harness, "c");
+	gdb_session_detach(harness.session, false);
+	replace_machine();
+	assert_false(fake_target_run(&harness.fake, 100));
+	assert_memory_is_clean();
+	assert_false(harness.fake.setup.sw_breakpoints);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -460,6 +503,8 @@ int main(void)
 		TEST(new_client_meets_no_leftovers),
 		TEST(unwanted_interrupt_is_resumed),
 		TEST(death_waits_for_a_client),
+		TEST(breakpoints_survive_a_reset),
+		TEST(interrupt_survives_a_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

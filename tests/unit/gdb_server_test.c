@@ -229,6 +229,22 @@ static void second_client_is_turned_away(void **state)
 	(void)close(second);
 }
 
+/* The old connection's end and the new one are seen in the same moment. */
+static void client_may_come_back_at_once(void **state)
+{
+	int fd = client_open();
+
+	(void)state;
+	for (unsigned i = 0; i < 50; i++) {
+		send_packet(fd, "?");
+		assert_next_reply(fd, "T05");
+		(void)close(fd);
+		fd = client_open();
+	}
+	(void)close(fd);
+	assert_runs_untouched();
+}
+
 /* Connecting stops the machine; what was sent before it had stopped is answered then. */
 static void client_finds_machine_stopped(void **state)
 {
@@ -345,15 +361,11 @@ static void exit_is_kept_for_the_next_client(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(session_over_a_socket),
-		TEST(tcp_works_and_reports_its_port),
-		TEST(bad_address_is_an_error),
-		TEST(second_client_is_turned_away),
-		TEST(client_finds_machine_stopped),
-		TEST(client_may_vanish_anywhere),
-		TEST(slow_reader_loses_nothing),
-		TEST(kill_closes_the_connection),
-		TEST(exit_is_kept_for_the_next_client),
+		TEST(session_over_a_socket),        TEST(tcp_works_and_reports_its_port),
+		TEST(bad_address_is_an_error),      TEST(second_client_is_turned_away),
+		TEST(client_may_come_back_at_once), TEST(client_finds_machine_stopped),
+		TEST(client_may_vanish_anywhere),   TEST(slow_reader_loses_nothing),
+		TEST(kill_closes_the_connection),   TEST(exit_is_kept_for_the_next_client),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
