@@ -105,7 +105,6 @@ int gdb_run_resume(struct gdb_session *session)
 		r = arm(session);
 	if (r < 0)
 		goto fail;
-	session->stepping_over = lifted != GDB_NO_GPA;
 	session->state = GDB_RUN_RUNNING;
 	r = target->ops->resume(target, session->kinds);
 	if (r < 0)
@@ -125,7 +124,7 @@ int gdb_run_interrupt(struct gdb_session *session)
 {
 	int r;
 
-	if (session->state != GDB_RUN_RUNNING || session->interrupting)
+	if (session->state != GDB_RUN_RUNNING)
 		return 0;
 	r = session->target->ops->interrupt(session->target);
 	if (r == 0)
@@ -154,7 +153,11 @@ void gdb_run_release(struct gdb_session *session)
 	(void)gdb_run_resume(session);
 }
 
-/* True if this stop is a step of a longer way that gdb has asked for. */
+/*
+ * True if this stop is only a step of a longer way that gdb has asked for: off a breakpoint before
+ * continuing, or inside a range.  So is the end of a step that another vCPU's stop overtook, when
+ * gdb, which has seen all registers at that stop, has let the vCPU go on since.
+ */
 static bool is_on_the_way(struct gdb_session *session, const struct gdb_stop *stop)
 {
 	const struct gdb_action *action = &session->vcpus[stop->vcpu].action;
@@ -163,7 +166,7 @@ static bool is_on_the_way(struct gdb_session *session, const struct gdb_stop *st
 	if (stop->kind != GDB_STOP_STEP || session->leftovers)
 		return false;
 	if (action->kind != GDB_RESUME_STEP)
-		return session->stepping_over;
+		return true;
 	if (action->range_start == action->range_end)
 		return false;
 	return session->target->ops->read_regs(session->target, stop->vcpu, &regs) == 0 &&
@@ -214,7 +217,6 @@ void gdb_session_report_stop(struct gdb_session *session, const struct gdb_stop 
 	}
 	gdb_breakpoints_lift(&session->breakpoints, session->target);
 	session->interrupting = false;
-	session->stepping_over = false;
 	session->state = seen.kind == GDB_STOP_GUEST_EXITED ? GDB_RUN_EXITED : GDB_RUN_STOPPED;
 	if (session->leftovers)
 		clean_up(session, &seen);
@@ -247,7 +249,6 @@ int gdb_session_machine_reset(struct gdb_session *session)
 	/* Nothing of ours is in the new memory or in the new processors. */
 	gdb_breakpoints_lift(&session->breakpoints, session->target);
 	session->armed = (struct gdb_debug_setup){ 0 };
-	session->stepping_over = false;
 	session->interrupting = false;
 	if (session->leftovers)
 		gdb_run_forget_breakpoints(session);

@@ -13,7 +13,8 @@
  */
 int gdb_run_resume(struct gdb_session *session);
 
-/** gdb_run_interrupt() - ask a running machine to stop; otherwise nothing */
+/** gdb_run_interrupt() - ask a running machine to stop, as often as it is called; otherwise nothing
+ */
 int gdb_run_interrupt(struct gdb_session *session);
 
 /** gdb_run_forget_breakpoints() - of a stopped machine: remove all that was set */

@@ -60,10 +60,9 @@ struct gdb_session {
 
 	/* Run control. */
 	enum gdb_run_state state;
-	bool waiting;       /* the client waits for a stop reply */
-	bool interrupting;  /* interrupt() was called, its stop has not come yet */
-	bool leftovers;     /* a client went away while running: clean up at the stop */
-	bool stepping_over; /* one vCPU is passing a breakpoint alone */
+	bool waiting;      /* the client waits for a stop reply */
+	bool interrupting; /* interrupt() was called, its stop has not come yet */
+	bool leftovers;    /* a client went away while running: clean up at the stop */
 	struct gdb_stop last_stop;
 	bool stop_was_asked; /* by the client that waited for the last stop, e.g. Ctrl-C */
 	struct gdb_breakpoints breakpoints;

@@ -235,7 +235,7 @@ static void range_step_can_be_interrupted(void **state)
 	assert_false(fake_target_run(&harness.fake, 100));
 	assert_null(gdb_harness_reply(&harness));
 	gdb_harness_send(&harness, "\x03\x03", 2);
-	assert_int_equal(harness.fake.interrupts, 1);
+	assert_int_equal(harness.fake.interrupts, 2);
 	assert_true(fake_target_run(&harness.fake, 100));
 	assert_string_equal(gdb_harness_reply(&harness), "T02thread:1;6:0000000000000000;"
 							 "7:0000000000000000;"
@@ -254,6 +254,27 @@ static void interrupt_is_not_lost_to_an_inner_step(void **state)
 	gdb_session_report_stop(harness.session, &step);
 	assert_non_null(strstr(gdb_harness_reply(&harness), "T02thread:1;"));
 	assert_false(harness.fake.running);
+}
+
+/*
+ * vCPU 2's breakpoint overtakes the end of vCPU 1's step, which the target tells later.  By then
+ * gdb has let vCPU 1 go on, and is not bothered.
+ */
+static void overtaken_step_is_not_told(void **state)
+{
+	static const struct gdb_stop step = { .kind = GDB_STOP_STEP, .vcpu = 0 };
+	static const struct gdb_stop hit = { .kind = GDB_STOP_SWBREAK, .vcpu = 1 };
+
+	(void)state;
+	gdb_harness_start(&harness, "vCont;s:1;c");
+	harness.fake.running = false;
+	gdb_session_report_stop(harness.session, &hit);
+	assert_non_null(strstr(gdb_harness_reply(&harness), "T05thread:2;swbreak"));
+	gdb_harness_start(&harness, "vCont;c");
+	harness.fake.running = false;
+	gdb_session_report_stop(harness.session, &step);
+	assert_null(gdb_harness_reply(&harness));
+	assert_true(harness.fake.running);
 }
 
 static void interrupt_stops_and_packets_meanwhile_are_refused(void **state)
@@ -392,7 +413,6 @@ static void new_client_meets_no_leftovers(void **state)
 	gdb_harness_start(&harness, "c");
 	gdb_session_detach(harness.session, false);
 	assert_int_equal(gdb_session_attach(harness.session), 0);
-	assert_int_equal(harness.fake.interrupts, 1);
 	assert_true(fake_target_run(&harness.fake, 1));
 	assert_memory_is_clean();
 	assert_stops("?", "T05thread:1;6:");
@@ -492,6 +512,7 @@ int main(void)
 		TEST(range_steps_run_inside_the_stub),
 		TEST(range_step_can_be_interrupted),
 		TEST(interrupt_is_not_lost_to_an_inner_step),
+		TEST(overtaken_step_is_not_told),
 		TEST(interrupt_stops_and_packets_meanwhile_are_refused),
 		TEST(death_and_exit_are_told),
 		TEST(exit_status_is_told),
