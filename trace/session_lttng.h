@@ -26,7 +26,7 @@ int session_recording_start(struct session_recording *recording, struct error *e
  * session_recording_stop() - stop the session, wait for its data, count what was lost, destroy it
  * @reply: all of it is written; its code is -EPIPE if a daemon of LTTng is gone
  *
- * Takes 45 s at the most.
+ * Takes 40 s at the most, as long as the daemon answers.
  */
 void session_recording_stop(const struct session_recording *recording, struct session_reply *reply);
 

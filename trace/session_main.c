@@ -24,6 +24,20 @@
 #include "trace/session_lttng.h"
 #include "trace/session_protocol.h"
 
+/* liblttng-ctl waits for the daemon without a bound; less than the VMM waits for us. */
+#define DAEMON_TIMEOUT_S 45
+
+/* For the signal handler: a daemon of ours to kill if it hangs, else 0. */
+static volatile sig_atomic_t hung_pid;
+
+/* Its death ends the call that waits for it.  A daemon of the user's we leave alone. */
+static void kill_hung_daemon(int signum)
+{
+	(void)signum;
+	if (hung_pid)
+		(void)kill(hung_pid, SIGKILL);
+}
+
 /* Moves the socket from standard input to where no child of ours inherits it. */
 static int take_socket(int *ret_socket)
 {
@@ -81,7 +95,10 @@ static void record(int socket, struct session_recording *recording, uint64_t rin
 	if (reply.code == 0) {
 		send_reply(socket, &reply);
 		wait_for_stop(socket);
+		hung_pid = daemon.pid;
+		(void)alarm(DAEMON_TIMEOUT_S);
 		session_recording_stop(recording, &reply);
+		(void)alarm(0);
 	}
 	if (session_daemon_leave(&daemon))
 		reply.flags |= SESSION_REPLY_STAYS;
@@ -111,6 +128,8 @@ int main(int argc, char **argv)
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
+	/* BSD semantics: the call it interrupts goes on. */
+	(void)signal(SIGALRM, kill_hung_daemon);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	record(socket, &recording, ring);
 	return EXIT_SUCCESS;

@@ -204,11 +204,12 @@ test_a_daemon_that_dies_is_survived() { # SIGNAL PROCESS MESSAGE
 	start_waiting vm -n 10 out
 	kill "-$1" "$(pgrep -o "$2")"
 	stop_waiting vm
-	[ $((SECONDS - begin)) -lt 30 ] || fail "it took $((SECONDS - begin)) s"
+	[ $((SECONDS - begin)) -lt 65 ] || fail "it took $((SECONDS - begin)) s"
 	expect_match "the end" "unfinished=1" vm.out
 	expect_match "the message" "$3" vm.err
-	pkill -KILL -f '^lttng|glassbox-trace-session' # all of this namespace
-	rm -f /run/glassbox-trace.lock
+	# A killed helper cannot remove its lock; the next one takes it over.
+	[ "$2" = glassbox-trace ] && rm -f /run/glassbox-trace.lock
+	expect_nothing_left
 }
 
 test_a_full_disk_is_told() {
@@ -356,6 +357,7 @@ run test_ctrl_c_and_a_hangup_do_not_end_the_session
 run test_a_daemon_that_dies_is_survived KILL lttng-sessiond "end of the trace may be missing"
 run test_a_daemon_that_dies_is_survived KILL lttng-consumerd "end of the trace may be missing"
 run test_a_daemon_that_dies_is_survived KILL glassbox-trace "died while it recorded"
+run test_a_daemon_that_dies_is_survived STOP lttng-sessiond "end of the trace may be missing"
 run test_a_full_disk_is_told
 run test_a_missing_daemon_is_told
 run test_buffers_that_do_not_fit_are_told
