@@ -37,7 +37,7 @@ struct trace_lost {
  * /dev/shm, or 256 MiB together
  *
  * Events are recorded once trace_load(TRACE_LOAD_RECORDING) has returned.  Main thread.  Takes
- * some 0.1 s, 0.5 s if the daemon must be started, 40 s at the very most.
+ * some 0.1 s, 0.5 s if the daemon must be started, 60 s at the very most.
  *
  * Return: 0; or -errno with a sentence, and @dir as it was.  -ENOTSUP: built without LTTng.
  * -EEXIST: @dir is not a directory.  -ENOTEMPTY: files are in it.  -ENOSPC: no room for a trace.
@@ -51,8 +51,8 @@ int trace_session_start(const char *dir, uint64_t buffer_size, struct trace_sess
  * @session: freed in any case; NULL is fine (nothing lost)
  * @ret_lost: written in any case; after a failure `unfinished` is set
  *
- * The thread that started the session.  Takes as long as the buffered events need to reach the
- * disk, 60 s at the very most.
+ * The thread that started the session.  Takes some 0.7 s, LTTng's own pauses, and as long as the
+ * buffered events need to reach the disk; 80 s at the very most, if LTTng hangs.
  *
  * Return: 0, or -errno with a sentence when the end of the trace may be missing, e.g. -EPIPE when
  * the session daemon has died.  What was written before stays readable.
