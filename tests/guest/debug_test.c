@@ -88,6 +88,24 @@ static void a_step_leaves_no_trap_flag(void **state)
 	guest_run(probe, KVM_EXIT_HLT);
 }
 
+/* KVM_SET_REGS may take a step that was asked for away again: KVM_SET_GUEST_DEBUG has to come last.
+ */
+static void a_step_comes_after_registers_were_written(void **state)
+{
+	struct probe *probe = *state;
+	struct kvm_regs regs;
+
+	assert_int_equal(probe_start(probe, &nops), 0);
+	set_debug(probe, STEP, 0);
+	guest_run(probe, KVM_EXIT_DEBUG);
+	assert_int_equal(kvm_vcpu_get_regs(&probe->vcpu, &regs), 0);
+	regs.rax = 1;
+	assert_int_equal(kvm_vcpu_set_regs(&probe->vcpu, &regs), 0);
+	set_debug(probe, STEP, 0);
+	guest_run(probe, KVM_EXIT_DEBUG);
+	assert_true(probe_is_debug(probe, PROBE_CODE + 2));
+}
+
 PROBE_LABEL(looped);
 PROBE_GUEST(looping, "        mov $" PROBE_STR(LOOPS) ", %ecx\n"
 						      "looped: dec %ecx\n"
@@ -118,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		guest_test(a_step_over_an_access_ends_when_it_is_settled),
 		guest_test(a_step_leaves_no_trap_flag),
+		guest_test(a_step_comes_after_registers_were_written),
 		guest_test(a_hardware_breakpoint_is_passed_by_a_step_without_it),
 	};
 
