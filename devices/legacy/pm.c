@@ -15,8 +15,8 @@
 #define PM1_STATUS_MASK   (PM1_GBL | PM1_PWRBTN | PM1_WAK)
 
 /*
- * RTC_EN can be set because Linux's RTC driver insists on it; its status never is, for an alarm wakes
- * nothing here and interrupts through the RTC's own line.
+ * RTC_EN can be set because Linux's RTC driver insists on it; its status never is, for an alarm
+ * wakes nothing here and interrupts through the RTC's own line.
  *
  * TMR_EN can't be set: the interrupt at each change of the timer's top bit, every 10 minutes, has
  * no user, for 32 bits are enough to count between two reads.
