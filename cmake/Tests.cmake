@@ -45,8 +45,12 @@ endfunction()
 function(glassbox_test name label kvm timeout)
     set(command ${ARGN})
     list(GET command 0 program)
+    if(program STREQUAL COMMAND)
+        list(POP_FRONT command)
+        list(GET command 0 program)
+    endif()
     if(TARGET ${program})
-        list(REMOVE_AT command 0)
+        list(POP_FRONT command)
         list(PREPEND command $<TARGET_FILE:${program}>)
     endif()
     set(labels ${label})
@@ -67,10 +71,18 @@ function(glassbox_test name label kvm timeout)
     endif()
 endfunction()
 
-# glassbox_guest_test(NAME COMMAND...): guests of a few instructions.  Runs on any /dev/kvm.
+# glassbox_guest_test(NAME SOURCES... [LIBS ...]): guests of a few instructions, in a cmocka program tests/guest_NAME.
+# Runs on any /dev/kvm.
 function(glassbox_guest_test name)
-    glassbox_test(${name} guest any-kvm 300 ${ARGN})
+    cmake_parse_arguments(arg "" "" "LIBS" ${ARGN})
+    add_executable(guest_${name} ${arg_UNPARSED_ARGUMENTS})
+    target_link_libraries(guest_${name} PRIVATE glassbox_compiler ${arg_LIBS} cmocka)
+    set_target_properties(guest_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    glassbox_test(${name} guest any-kvm 120 guest_${name})
 endfunction()
+
+# In what follows COMMAND is a program and its arguments, as in add_test(COMMAND ...); the word COMMAND itself may
+# stand in front.
 
 # glassbox_linux_test(NAME COMMAND...): boots Debian's kernels.  Runs where KVM is honest.
 # COMMAND finds them with `tools/fetch-kernel --print vmlinuz` and the like, which needs no network for what is in the
@@ -95,12 +107,17 @@ function(glassbox_style_test name)
     glassbox_test(${name} style none 300 ${ARGN})
 endfunction()
 
+# glassbox_lab_test(NAME COMMAND...): about the lab, tools/lab.  Takes minutes, and skips where no lab was built.
+function(glassbox_lab_test name)
+    glassbox_test(${name} lab none 1800 ${ARGN})
+endfunction()
+
 function(glassbox_test_with_choice name label)
     set(command ${ARGN})
     list(GET command 0 first)
     set(kvm none)
     if(first MATCHES "^(ANY|HONEST)_KVM$")
-        list(REMOVE_AT command 0)
+        list(POP_FRONT command)
         string(TOLOWER ${CMAKE_MATCH_1}-kvm kvm)
     endif()
     glassbox_test(${name} ${label} ${kvm} 900 ${command})

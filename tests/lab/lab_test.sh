@@ -3,7 +3,7 @@
 #
 # Is the lab a place to run tests in? What `lab run` promises about streams, exit statuses, files
 # and an end that leaves nothing behind, and whether the mends of the emulator work.
-# Builds the lab if need be. Prints one line a check; exit status 1 if one failed.
+# Builds the lab if need be. Prints one line a check; exit status 1 if one failed, 77 if there is no lab to test.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -47,8 +47,10 @@ leftover_processes() {
     done
 }
 
-"$lab" build || exit 1
-check "status says that the lab is ready" 0 "$("$lab" status >/dev/null && echo 0 || echo $?)"
+"$lab" status >/dev/null || {
+    echo "skipped: the lab is not built: tools/lab/lab build"
+    exit 77
+}
 
 # shellcheck disable=SC2016 # for the shell in the lab
 run sh -c 'echo "to stdout"; echo "to stderr" >/dev/stderr; echo more >&2; exit 7' </dev/null
@@ -94,10 +96,11 @@ check "output streams" yes \
     "$([[ $streamed =~ ^first\ ([0-9]+).*last\ ([0-9]+)$ ]] &&
         ((BASH_REMATCH[2] > BASH_REMATCH[1])) && echo yes || echo "no: $streamed")"
 
+# Long enough for a start on a machine that is busy.
 status=0
-"$lab" run --timeout 6 sh -c 'echo begun; sleep 1000' </dev/null >out 2>err || status=$?
+"$lab" run --timeout 40 sh -c 'echo begun; sleep 1000' </dev/null >out 2>err || status=$?
 check "a time-out gives 124" 124 "$status"
-check "and says so in one line" "lab: timed out after 6 s: sh -c echo begun; sleep 1000" "$(<err)"
+check "and says so in one line" "lab: timed out after 40 s: sh -c echo begun; sleep 1000" "$(<err)"
 check "and keeps what was printed" begun "$(<out)"
 
 run --console console sh -c 'echo c >/proc/sysrq-trigger; sleep 60' </dev/null
