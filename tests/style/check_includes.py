@@ -15,6 +15,7 @@ ALLOWED = {
     "gdbstub": {"base", "trace", "gdbstub"},
     "vmm": {"base", "trace", "devices", "gdbstub", "vmm"},
     "tools": {"base", "trace", "tools"},
+    "tools/bench": {"base", "trace", "devices", "gdbstub", "vmm", "tools", "tests"},
 }
 
 # System headers that only some files may include: the header, who may, what it is.
@@ -34,6 +35,8 @@ KVM_IOCTLS = "vmm/kvm.c"
 
 def faults_of(path):
     folder, text = path.parts[0], "\n".join(lines_of(path))
+    if str(path).startswith("tools/bench/"):
+        folder = "tools/bench"
     for match in re.finditer(r'^#\s*include\s+(["<])([^">]+)[">]', text, re.MULTILINE):
         place = "%s:%d" % (path, text.count("\n", 0, match.start()) + 1)
         kind, name = match[1], match[2]

@@ -47,7 +47,7 @@ def manual_options():
 
 
 def completed_options():
-    script = ROOT / "tools" / "completion" / program
+    script = ROOT / "docs" / "completion" / program
     if not script.exists():
         return None
     done = subprocess.run(["bash", "--norc", "-c", ASK, "bash", script, program, *command],
@@ -60,7 +60,8 @@ if not executable.exists():
     skip("%s is not built" % executable)
 told = subprocess.run([executable, *command, "--help"], stdout=subprocess.PIPE,
                       stderr=subprocess.STDOUT, text=True, timeout=60)
-helped = options_in(told.stdout)
+# argp adds --usage, a shorter --help, to every program.
+helped = options_in(told.stdout) - {"--usage"}
 faults = []
 if told.returncode != 0 or not helped:
     faults.append("'%s --help' names no option; its exit status is %d" % (title, told.returncode))
@@ -70,7 +71,7 @@ if not pages:
 faults += ["%s: %s is not in its manual page" % (title, option) for option in sorted(helped - manual)]
 completed = completed_options()
 if completed is None:
-    faults.append("there is no tools/completion/%s" % program)
+    faults.append("there is no docs/completion/%s" % program)
 else:
     faults += ["%s: %s is not offered by the completion" % (title, option)
                for option in sorted(helped - completed)]
