@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""How `glassbox run` ends, whatever way its guest takes: status, message, nothing left behind."""
+
+import os
+import pathlib
+import signal
+import sys
+
+sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / "support")]
+import run_kernel  # noqa: E402
+import vmm_process as vmm  # noqa: E402
+
+TRIPLE_FAULT = """
+        lidt    no_idt(%rip)
+        jmp     explode
+        .type   explode, @function
+explode:
+        nop
+        ud2
+        .size   explode, . - explode
+        .section .rodata
+no_idt: .quad   0, 0
+"""
+
+
+class EndTest(vmm.TestCase):
+    def boot(self, code, *args, **kwargs):
+        return vmm.run("-k", run_kernel.assemble(self.directory, code), *args, **kwargs)
+
+    def assert_ends(self, code, status, output="", *args):
+        """The guest's end is not an error: stdout has what the guest wrote, stderr nothing."""
+        ended = self.boot(code, *args)
+        self.assertEqual((ended.status, ended.text(), ended.errors()), (status, output, []))
+
+    def test_acpi_power_off(self):
+        self.assert_ends('print "bye\\n"\n power_off', vmm.STATUS_OK, "bye\n")
+
+    def test_power_off_needs_the_right_sleep_type(self):
+        self.assert_ends(
+            """
+            mov     $PM1_CNT, %dx
+            mov     $(1 << 13 | 1 << 10), %ax       # S1: there is no such state here
+            out     %ax, %dx
+            mov     $(5 << 10), %ax                 # S5, but without SLP_EN
+            out     %ax, %dx
+            print   "still here\\n"
+            power_off
+            """,
+            vmm.STATUS_OK, "still here\n",
+        )
+
+    def test_reset_by_the_acpi_register(self):
+        self.assert_ends("outb_to PM_RESET, 0x41\n print \"no\"\n outb_to PM_RESET, 0x42\n print \"yes\"",
+                         vmm.STATUS_OK, "no")
+
+    def test_reset_by_the_keyboard_controller(self):
+        self.assert_ends('outb_to 0x64, 0xff\n print "no"\n outb_to 0x64, 0xfe\n print "yes"',
+                         vmm.STATUS_OK, "no")
+
+    def test_reset_by_the_output_port_of_the_keyboard_controller(self):
+        self.assert_ends('outb_to 0x64, 0xd1\n outb_to 0x60, 0x02\n print "yes"', vmm.STATUS_OK)
+
+    def test_output_of_a_quick_end_is_complete(self):
+        text = "0123456789" * 9 + "\n"
+        code = f"""
+            mov     $200, %ebp
+again:      print   "{text[:-1]}\\n"
+            dec     %ebp
+            jnz     again
+            power_off
+            """
+        self.assert_ends(code, vmm.STATUS_OK, text * 200)
+
+    def test_triple_fault(self):
+        ended = self.boot(TRIPLE_FAULT)
+        self.assertEqual(ended.status, vmm.STATUS_TRIPLE_FAULT)
+        self.assertEqual(ended.text(), "")
+        line = ended.errors()[0]
+        # On AMD, KVM resets the vCPU before it tells, and where it happened is lost.
+        self.assertRegex(
+            line,
+            r"^glassbox: guest stopped by a triple fault "
+            r"(at RIP 0x10000[0-9a-f]+ \(explode\+0x1\)|\(registers already reset\).*), vCPU 0$",
+        )
+
+    def test_triple_fault_with_the_symbols_of_another_file(self):
+        kernel = run_kernel.assemble(self.directory, TRIPLE_FAULT)
+        symbols = run_kernel.assemble(self.directory, TRIPLE_FAULT.replace("explode", "renamed"), "symbols")
+        ended = vmm.run("-k", kernel, "--symbols", symbols)
+        self.assertEqual(ended.status, vmm.STATUS_TRIPLE_FAULT)
+        self.assertRegex(ended.errors()[0], r"\(renamed\+0x1\), vCPU 0$|registers already reset")
+
+    def test_jump_to_nothing(self):
+        ended = self.boot("mov $UNCLAIMED_MMIO, %eax\n jmp *%rax")
+        self.assertEqual(ended.status, vmm.STATUS_KVM_ERROR)
+        self.assertRegex(
+            ended.errors()[0],
+            r"^glassbox: guest stopped by a KVM internal error \(.*\) at RIP 0xd0000000, vCPU 0$",
+        )
+        self.assertIn("KVM_EXIT_INTERNAL_ERROR", ended.err.decode())
+
+    def test_panic_message_and_reset(self):
+        ended = self.boot('print "[ 1.0] Kernel panic - not syncing: out of \\033[31mcoffee\\r\\n"\n'
+                          "outb_to PM_RESET, 0x42")
+        self.assertEqual(ended.status, vmm.STATUS_GUEST_PANIC)
+        # No escape sequence of a guest's gets into our own messages.
+        self.assertRegex(
+            ended.errors()[0],
+            r"^glassbox: guest kernel panicked: out of \[31mcoffee; it reset the machine at RIP 0x10",
+        )
+        self.assertEqual(len(ended.errors()), 1)
+
+    def test_halt_for_ever_ends_by_signal(self):
+        kernel = run_kernel.assemble(self.directory, 'print "halting"\n cli')
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+            with self.subTest(signal=number.name):
+                process = self.start("-k", kernel)
+                process.wait_for("halting")
+                self.end_by_signal(process, number)
+                self.assertEqual(process.errors(), [])
+
+    def test_busy_loop_ends_by_signal(self):
+        kernel = run_kernel.assemble(self.directory, 'print "looping"\n cli\nloop: jmp loop')
+        process = self.start("-k", kernel)
+        process.wait_for("looping")
+        self.end_by_signal(process)
+
+    def test_endless_output_ends_by_signal(self):
+        kernel = run_kernel.assemble(self.directory, 'again: print "x"\n jmp again')
+        process = self.start("-k", kernel)
+        process.wait_for("x" * 1000)
+        self.end_by_signal(process)
+
+    def test_signals_at_any_moment(self):
+        """Before it is ready for a signal it dies of it; from then on it ends in good order."""
+        kernel = run_kernel.assemble(self.directory, 'print "halting"')
+        socket = self.directory / "console"
+        for i in range(30):
+            process = self.start("-k", kernel, "-c", 2, "--console", f"unix:{socket}")
+            vmm.wait_until(lambda p=process: p.is_blocked(signal.SIGTERM), "it blocks SIGTERM")
+            process.pump(i * 0.002)
+            self.end_by_signal(process)
+            self.assertFalse(socket.exists(), "the socket file is left behind")
+            self.assertLessEqual(len(process.errors()), 1, process.describe())
+
+    def test_two_signals_at_once(self):
+        kernel = run_kernel.assemble(self.directory, 'print "halting"')
+        process = self.start("-k", kernel)
+        process.wait_for("halting")
+        process.signal(signal.SIGTERM)
+        process.signal(signal.SIGINT)
+        self.assertIn(process.finish(), (128 + signal.SIGTERM, 128 + signal.SIGINT))
+
+    def test_reader_of_the_output_goes_away(self):
+        kernel = run_kernel.assemble(
+            self.directory, "mov $20000, %ebp\nagain: print \"x\"\n dec %ebp\n jnz again\n power_off")
+        process = self.start("-k", kernel)
+        process.wait_for("x")
+        process.process.stdout.close()
+        process._sources = {process.process.stderr.fileno(): process.err}
+        process.process.stdout = None
+        self.assertEqual(process.finish(), vmm.STATUS_OK, process.describe())
+
+    def test_output_to_a_full_disk(self):
+        kernel = run_kernel.assemble(
+            self.directory, "mov $5000, %ebp\nagain: print \"x\"\n dec %ebp\n jnz again\n power_off")
+        ended = vmm.run("-k", kernel, "--console", "file:/dev/full")
+        self.assertEqual(ended.status, vmm.STATUS_OK, ended.describe())
+
+    def test_reset_starts_anew_with_reboot(self):
+        kernel = run_kernel.assemble(self.directory, 'print "boot\\n"\n outb_to PM_RESET, 0x42')
+        process = self.start("-k", kernel, "-c", 2, "--reboot")
+        before = 0
+        for _ in range(20):
+            before = process.wait_for("boot\n", before)
+        threads = len(os.listdir(f"/proc/{process.process.pid}/task"))
+        self.assertLessEqual(threads, 3 + 1, "threads of earlier machines are left")
+        self.end_by_signal(process)
+        self.assertEqual(process.errors(), [])
+
+    def test_triple_fault_is_no_reset(self):
+        ended = self.boot(TRIPLE_FAULT, "--reboot")
+        self.assertEqual(ended.status, vmm.STATUS_TRIPLE_FAULT)
+
+
+if __name__ == "__main__":
+    vmm.main()
