@@ -72,7 +72,7 @@ hang:   hlt
 """
 
 
-def assemble(directory, code, name="kernel"):
+def assemble(directory, code, name="kernel", address=LOAD_ADDRESS):
     """Make a kernel of `code` (GNU as), which begins at _start; return its path."""
     source = directory / f"{name}.S"
     built = directory / f"{name}.o"
@@ -80,7 +80,7 @@ def assemble(directory, code, name="kernel"):
     source.write_text(PRELUDE + code + END)
     subprocess.run(["as", "--64", "-o", built, source], check=True)
     subprocess.run(
-        ["ld", "-N", "--no-warn-rwx-segments", "--build-id=none", "-e", "_start", f"-Ttext={LOAD_ADDRESS:#x}", "-o", kernel, built],
+        ["ld", "-N", "--no-warn-rwx-segments", "--build-id=none", "-e", "_start", f"-Ttext={address:#x}", "-o", kernel, built],
         check=True,
     )
     return kernel
