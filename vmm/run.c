@@ -186,9 +186,27 @@ static void guest_stopped_to_debug(struct run *run, const struct vm_stop *stop)
 		vm_resume_again(vm);
 }
 
+/* A KVM without hardware virtualisation cannot emulate int3, and fails where it should stop. */
+static bool is_failed_breakpoint(struct run *run, const struct vm_stop *stop)
+{
+	const struct kvm_run *kvm_run = run->board->vm->vcpus[stop->vcpu].kvm.run;
+
+	return stop->kind == VM_STOP_KVM_ERROR && stop->code == 0 &&
+	       kvm_run->exit_reason == KVM_EXIT_INTERNAL_ERROR &&
+	       kvm_run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION && run->gdb &&
+	       is_debuggers_breakpoint(run, stop->vcpu);
+}
+
 static void guest_stopped(void *ctx, const struct vm_stop *stop)
 {
 	struct run *run = ctx;
+	struct vm_stop breakpoint;
+
+	if (is_failed_breakpoint(run, stop)) {
+		breakpoint = *stop;
+		breakpoint.kind = VM_STOP_SWBREAK;
+		stop = &breakpoint;
+	}
 
 	switch (stop->kind) {
 	case VM_STOP_POWER_OFF: finish(run, GLASSBOX_STATUS_OK, "power-off"); break;

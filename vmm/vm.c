@@ -125,6 +125,8 @@ static void report_stopped(void *ctx)
 	}
 	if (vm->has_stop)
 		stop = vm->stop;
+	if (stop.kind == VM_STOP_INTERRUPT)
+		vm->interrupt_wanted = false;
 	vm->has_stop = false;
 	vm->running = false;
 	if (vm->vcpus[stop.vcpu].has_pending && vm->vcpus[stop.vcpu].pending.kind == stop.kind)
@@ -165,6 +167,7 @@ void vm_request_stop(struct vm *vm)
 {
 	SCOPED_LOCK(&vm->lock);
 
+	vm->interrupt_wanted = true;
 	if (vm->nr_running == 0)
 		post_stopped_locked(vm);
 	else
@@ -195,18 +198,20 @@ unsigned vm_current_vcpu(const struct vm *vm)
 
 /*
  * A breakpoint that another vCPU's stop overtook is hit again by itself, since its instruction has
- * not run; an access that a watchpoint saw, and a step, have happened and must not be forgotten.
+ * not run.  An access that a watchpoint saw has happened and must not be forgotten; nor the end of
+ * a step, unless the debugger has decided anew since (@again is false).
  */
-static bool report_overtaken_stop(struct vm *vm, const enum gdb_resume_kind *kinds)
+static bool report_overtaken_stop(struct vm *vm, const enum gdb_resume_kind *kinds, bool again)
 {
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		struct vcpu *vcpu = &vm->vcpus[i];
+		enum vm_stop_kind kind = vcpu->pending.kind;
 
 		if (!vcpu->has_pending || kinds[i] == GDB_RESUME_NONE)
 			continue;
 		vcpu->has_pending = false;
-		if (vcpu->pending.kind != VM_STOP_WATCHPOINT &&
-		    vcpu->pending.kind != VM_STOP_STEP && vcpu->pending.kind < VM_STOP_POWER_OFF)
+		if (kind != VM_STOP_WATCHPOINT && kind < VM_STOP_POWER_OFF &&
+		    !(kind == VM_STOP_STEP && again))
 			continue;
 		vm->stop = vcpu->pending;
 		vm->has_stop = true;
@@ -216,16 +221,20 @@ static bool report_overtaken_stop(struct vm *vm, const enum gdb_resume_kind *kin
 	return false;
 }
 
-void vm_resume(struct vm *vm, const enum gdb_resume_kind *kinds)
+static void resume(struct vm *vm, const enum gdb_resume_kind *kinds, bool again)
 {
 	SCOPED_LOCK(&vm->lock);
 
 	if (vm->ending)
 		return;
-	memmove(vm->last_kinds, kinds, vm->nr_vcpus * sizeof(*kinds));
 	vm->running = true;
-	if (report_overtaken_stop(vm, kinds))
+	if (report_overtaken_stop(vm, kinds, again))
 		return;
+	if (again && vm->interrupt_wanted) {
+		post_stopped_locked(vm);
+		return;
+	}
+	vm->interrupt_wanted = false;
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		struct vcpu *vcpu = &vm->vcpus[i];
 
@@ -239,6 +248,17 @@ void vm_resume(struct vm *vm, const enum gdb_resume_kind *kinds)
 	(void)pthread_cond_broadcast(&vm->changed);
 }
 
+void vm_resume(struct vm *vm, const enum gdb_resume_kind *kinds)
+{
+	memmove(vm->last_kinds, kinds, vm->nr_vcpus * sizeof(*kinds));
+	resume(vm, kinds, false);
+}
+
+void vm_resume_again(struct vm *vm)
+{
+	resume(vm, vm->last_kinds, true);
+}
+
 void vm_resume_all(struct vm *vm)
 {
 	enum gdb_resume_kind kinds[VM_MAX_VCPUS];
@@ -246,11 +266,6 @@ void vm_resume_all(struct vm *vm)
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		kinds[i] = GDB_RESUME_CONTINUE;
 	vm_resume(vm, kinds);
-}
-
-void vm_resume_again(struct vm *vm)
-{
-	vm_resume(vm, vm->last_kinds);
 }
 
 void vm_end(struct vm *vm)

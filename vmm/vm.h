@@ -80,6 +80,7 @@ struct vm {
 	unsigned nr_running;    /* under lock: vCPUs that have not parked */
 	bool has_stop;          /* under lock */
 	struct vm_stop stop;    /* under lock: the first event since the resume, or a graver one */
+	bool interrupt_wanted;  /* under lock: vm_request_stop() was not answered yet */
 
 	/* loop thread */
 	bool running; /* resumed, and not yet reported stopped */
@@ -116,7 +117,12 @@ void vm_resume(struct vm *vm, const enum gdb_resume_kind *kinds);
 /** vm_resume_all() - every vCPU continues */
 void vm_resume_all(struct vm *vm);
 
-/** vm_resume_again() - every vCPU does what the last vm_resume() said.  Loop thread. */
+/**
+ * vm_resume_again() - every vCPU does what the last vm_resume() said.  Loop thread.
+ *
+ * After a stop that nobody else hears of: stops that it overtook, and a vm_request_stop() on its
+ * way, are reported before anything runs.
+ */
 void vm_resume_again(struct vm *vm);
 
 /** vm_request_stop() - stop all vCPUs; events->stopped() follows, VM_STOP_INTERRUPT or better. Loop
