@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The doctor's command line, and how its checks are run.  See doctor.h. */
-#include <argp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "base/log.h"
 #include "vmm/doctor.h"
 #include "vmm/doctor_check.h"
+#include "vmm/usage.h"
 
 #define MAX_CHECKS  64
 #define MAX_EXPIRED 3 /* checks that KVM may hang in; the rest is skipped, to end in time */
@@ -32,7 +32,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'j': options->json = true; break;
 	case 'k': options->kvm_path = arg; break;
-	case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", arg); break;
+	case ARGP_KEY_INIT: usage_keep_short(state); break;
+	case ARGP_KEY_ARG: usage_error(state, "unexpected argument '%s'", arg);
 	default: return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
@@ -147,7 +148,6 @@ int doctor_main(int argc, char **argv)
 	unsigned nr = 0, status;
 	int r;
 
-	argp_err_exit_status = DOCTOR_STATUS_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &options) != 0)
 		return DOCTOR_STATUS_USAGE;
 	if (!reports) {

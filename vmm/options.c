@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "vmm/cpu_features.h"
 #include "vmm/options.h"
 #include "vmm/status.h"
+#include "vmm/usage.h"
 #include "vmm/vm.h"
 
 #define MEMORY_MIN     MIB(16)
@@ -66,35 +66,32 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static uint64_t parse_memory(const char *text, struct argp_state *state)
+static uint64_t parse_memory(const char *text, const struct argp_state *state)
 {
 	uint64_t bytes = 0;
 
 	if (size_parse(text, MIB(1), &bytes) < 0 || bytes < MEMORY_MIN || bytes > MEMORY_MAX)
-		argp_failure(state, GLASSBOX_STATUS_USAGE, 0,
-			     "--memory '%s' is not a size from 16M to 1024G", text);
+		usage_error(state, "--memory '%s' is not a size from 16M to 1024G", text);
 	if (bytes % PAGE_SIZE)
-		argp_failure(state, GLASSBOX_STATUS_USAGE, 0,
-			     "--memory '%s' is not a multiple of 4K", text);
+		usage_error(state, "--memory '%s' is not a multiple of 4K", text);
 	return bytes;
 }
 
-static unsigned parse_cpus(const char *text, struct argp_state *state)
+static unsigned parse_cpus(const char *text, const struct argp_state *state)
 {
 	uint64_t cpus = 0;
 
 	if (number_parse(text, 1, VM_MAX_VCPUS, &cpus) < 0)
-		argp_failure(state, GLASSBOX_STATUS_USAGE, 0,
-			     "--cpus '%s' is not a number from 1 to %u", text, VM_MAX_VCPUS);
+		usage_error(state, "--cpus '%s' is not a number from 1 to %u", text, VM_MAX_VCPUS);
 	return (unsigned)cpus;
 }
 
-static void check_together(const struct run_options *run, struct argp_state *state)
+static void check_together(const struct run_options *run, const struct argp_state *state)
 {
 	if (!run->kernel)
-		argp_failure(state, GLASSBOX_STATUS_USAGE, 0, "--kernel FILE is missing");
+		usage_error(state, "--kernel FILE is missing");
 	if (run->wait_gdb && !run->gdb)
-		argp_failure(state, GLASSBOX_STATUS_USAGE, 0, "--wait-gdb needs --gdb ADDRESS");
+		usage_error(state, "--wait-gdb needs --gdb ADDRESS");
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -124,9 +121,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_REBOOT: run->reboot = true; break;
 	case KEY_KVM: run->kvm_device = arg; break;
 	case KEY_VERBOSE: run->verbose = true; break;
-	case ARGP_KEY_ARG:
-		argp_failure(state, GLASSBOX_STATUS_USAGE, 0, "unexpected argument '%s'", arg);
-		break;
+	case ARGP_KEY_INIT: usage_keep_short(state); break;
+	case ARGP_KEY_ARG: usage_error(state, "unexpected argument '%s'", arg);
 	case ARGP_KEY_END: check_together(run, state); break;
 	default: return ARGP_ERR_UNKNOWN;
 	}
@@ -152,7 +148,6 @@ void options_parse_run(int argc, char **argv, struct run_options *ret_options)
 		.cpus = 1,
 	};
 
-	argp_err_exit_status = GLASSBOX_STATUS_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &run) != 0)
 		exit(GLASSBOX_STATUS_USAGE);
 	*ret_options = run;

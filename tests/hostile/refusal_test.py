@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Bad input: every refusal is one line that names the thing and the cause, and leaves nothing behind."""
+
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / part) for part in ("support", "guest")]
+import run_kernel  # noqa: E402
+import vmm_process as vmm  # noqa: E402
+
+NOBODY = 65534
+
+
+def processes_of_session(session):
+    """The processes of a session of processes, by /proc; zombies do not count."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[3] == str(session) and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+class RefusalTest(vmm.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.kernel = run_kernel.assemble(self.directory, 'print "running"\n power_off')
+        self.work = self.directory / "work"
+        self.work.mkdir()
+
+    def put(self, name, content):
+        path = self.directory / name
+        path.write_bytes(content)
+        return path
+
+    def list_files(self):
+        return sorted((str(path), path.is_dir() or path.lstat().st_mtime_ns) for path in self.directory.rglob("*"))
+
+    def assert_refused(self, arguments, pattern, statuses=(1, 2), **kwargs):
+        """It ends with one of these statuses and one line that the regular expression describes."""
+        with self.subTest(arguments=[str(argument)[:60] for argument in arguments]):
+            before = self.list_files()
+            ended = vmm.run(*arguments, patience=60, **kwargs)
+            self.assertIn(ended.status, statuses, ended.describe())
+            self.assertEqual(ended.text(), "")
+            self.assertEqual(len(ended.errors()), 1, ended.describe())
+            line = ended.errors()[0]
+            self.assertRegex(line, r"^glassbox( run)?: ")
+            self.assertRegex(line, pattern)
+            self.assertEqual(self.list_files(), before, "something is left behind")
+            self.assertEqual(processes_of_session(ended.process.pid), [])
+
+    def refuse_kernel(self, kernel, cause):
+        self.assert_refused(("-k", kernel), f"kernel '{re.escape(str(kernel))}'.*{cause}")
+
+    # The command line itself
+
+    def test_unknown_and_incomplete_options(self):
+        for arguments, pattern in (
+            ((), "--kernel FILE is missing"),
+            (("--frobnicate",), "'--frobnicate'"),
+            (("-z",), "'z'"),
+            (("-k",), "'k'"),
+            (("-k", self.kernel, "--memory"), "'--memory'"),
+            (("-k", self.kernel, "--kaslr=yes"), "'--kaslr'"),
+            (("-k", self.kernel, "more"), "'more'"),
+            (("-k", self.kernel, "--", "more"), "'more'"),
+            (("-k", self.kernel, "--wait-gdb"), "--wait-gdb needs --gdb"),
+        ):
+            self.assert_refused(arguments, pattern, (vmm.STATUS_USAGE,))
+
+    def test_unknown_commands(self):
+        self.assert_refused(("frobnicate",), "'frobnicate'", (vmm.STATUS_USAGE,), command=None)
+        self.assert_refused((), "a command is missing", (vmm.STATUS_USAGE,), command=None)
+        self.assert_refused(("--frobnicate",), "'--frobnicate'", (vmm.STATUS_USAGE,), command="doctor")
+        self.assert_refused(("more",), "'more'", (vmm.STATUS_USAGE,), command="doctor")
+
+    def test_sizes_of_memory(self):
+        for size in ("99999999999G", "18446744073709551616", "16777216T", "-1", "0", "10M", "16383K",
+                     "1025G", "", "x", "1.5G", "512M512M", "20001K", "16777217B"):
+            self.assert_refused(("-k", self.kernel, "-m", size), f"--memory '{re.escape(size)}' is not",
+                                (vmm.STATUS_USAGE,))
+
+    def test_numbers_of_cpus(self):
+        for number in ("0", "33", "-1", "x", "", "1.5", "1 2", "18446744073709551617"):
+            self.assert_refused(("-k", self.kernel, "-c", number), f"--cpus '{number}' is not",
+                                (vmm.STATUS_USAGE,))
+
+    def test_cpu_models(self):
+        for model, pattern in (
+            ("", "''"), ("pentium", "'pentium'"), ("host,", "missing"), ("host,avx2", "avx2"),
+            ("host,-nosuch", "'nosuch'"), ("host,+", "''"), ("host,+avx2,-avx2", "'avx2'"),
+            ("host,+hypervisor,+3dnow", "'3dnow'"),
+        ):
+            self.assert_refused(("-k", self.kernel, "--cpu", model), f"--cpu: .*{pattern}")
+
+    def test_long_kernel_command_line(self):
+        self.assert_refused(("-k", self.kernel, "-a", "x" * 100000), "command line")
+
+    # Kernel, initrd and symbols
+
+    def test_files_that_are_no_kernel(self):
+        self.refuse_kernel(self.directory / "missing", "No such file")
+        self.refuse_kernel("", "No such file")
+        self.refuse_kernel(self.work, "not a regular file")
+        self.refuse_kernel("/dev/zero", "not a regular file")
+        self.refuse_kernel(self.put("empty", b""), "is empty")
+        self.refuse_kernel(self.put("garbage", bytes(range(256)) * 100), "neither a bzImage nor an ELF")
+        self.refuse_kernel(self.put("short", b"\x7fELF"), "truncated")
+
+    def test_kernel_that_is_a_pipe(self):
+        """Nobody writes to it, so that a simple open() would wait for ever."""
+        pipe = self.directory / "pipe"
+        os.mkfifo(pipe)
+        self.refuse_kernel(pipe, "not a regular file")
+        self.assert_refused(("-k", self.kernel, "-i", pipe), "initrd '.*pipe' is not a regular file")
+        self.assert_refused(("-k", self.kernel, "--symbols", pipe), "'.*pipe'")
+
+    def test_damaged_and_foreign_elf_files(self):
+        good = bytearray(self.kernel.read_bytes())
+
+        def changed(name, offset, *values):
+            data = bytearray(good)
+            data[offset:offset + len(values)] = bytes(values)
+            return self.put(name, data)
+
+        self.refuse_kernel(changed("elf32", 4, 1), "32-bit")
+        self.refuse_kernel(changed("big-endian", 5, 2), "for another machine")
+        self.refuse_kernel(changed("aarch64", 18, 183, 0), "for another machine")
+        self.refuse_kernel(changed("object", 16, 1, 0), "relocatable")
+        self.refuse_kernel(changed("pie", 16, 3, 0), "position-independent")
+        self.refuse_kernel(changed("entry", 24, 0, 0, 0, 0x70), "entry point 0x70000000")
+        self.refuse_kernel(changed("headers", 32, 0xff, 0xff, 0xff, 0xff), "truncated")
+        self.refuse_kernel(changed("no-headers", 56, 0, 0), "program headers")
+        # The first program header: p_offset, p_paddr, p_filesz, p_memsz.
+        self.refuse_kernel(changed("low", 64 + 24, *[0] * 8), "first MiB")
+        self.refuse_kernel(changed("far", 64 + 24 + 5, 1), "needs memory up to")
+        self.refuse_kernel(changed("around", 64 + 24, *[0xff] * 8), "impossible size")
+        self.refuse_kernel(changed("beyond", 64 + 8 + 4, 1), "truncated")
+        self.refuse_kernel(changed("shrunk", 64 + 40, *[1] + [0] * 7), "impossible size")
+        self.refuse_kernel(changed("huge", 64 + 40 + 6, 1), "needs memory up to")
+        self.refuse_kernel(self.put("cut", good[:64 + 56 + 10]), "truncated")
+
+    def test_kernel_without_permission(self):
+        path = self.put("secret", self.kernel.read_bytes())
+        path.chmod(0)
+        if os.access(path, os.R_OK):
+            self.skipTest("this user may read everything")
+        self.refuse_kernel(path, "Permission denied")
+
+    def test_initrd(self):
+        def refuse(initrd, cause):
+            self.assert_refused(("-k", self.kernel, "-m", "64M", "-i", initrd),
+                                f"initrd '{re.escape(str(initrd))}'.*{cause}")
+
+        refuse(self.directory / "missing", "No such file")
+        refuse(self.work, "not a regular file")
+        refuse(self.put("empty", b""), "is empty")
+        big = self.put("big", b"")
+        os.truncate(big, 65 << 20)
+        refuse(big, r"\(65 MiB\) does not fit into the guest's memory \(64 MiB\)")
+        os.truncate(big, 1 << 40)
+        refuse(big, "does not fit")
+
+    def test_symbols(self):
+        for path, cause in ((self.directory / "missing", "No such file"), (self.work, "not an ELF file"),
+                            (self.put("garbage", b"garbage"), "not an ELF file"),
+                            (self.put("cut", self.kernel.read_bytes()[:100]), "")):
+            self.assert_refused(("-k", self.kernel, "--symbols", path), f"'{re.escape(str(path))}'.*{cause}")
+
+    # What it talks to
+
+    def test_gdb_addresses(self):
+        for address, cause in (
+            ("", "must be"), ("1234", "must be"), ("udp:127.0.0.1:1", "must be"),
+            ("tcp:127.0.0.1", "form"), ("tcp:127.0.0.1:", "form"), ("tcp:127.0.0.1:99999", "port"),
+            ("tcp:127.0.0.1:-1", "port"), ("tcp:127.0.0.1:x", "port"), ("tcp:127.0.0.1:12x", "port"),
+            ("tcp:300.0.0.1:1", "resolve"), ("tcp:192.0.2.1:1", "listen"),
+            ("tcp:" + "h" * 300 + ":1", "form"),
+            ("unix:", "1 to 107"), ("unix:" + "p" * 108, "1 to 107"),
+            (f"unix:{self.directory}/no/such", "No such file"),
+            (f"unix:{self.kernel}", "is not a socket"),
+        ):
+            self.assert_refused(("-k", self.kernel, "--gdb", address), cause)
+
+    def test_gdb_address_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            address = f"tcp:127.0.0.1:{other.getsockname()[1]}"
+            self.assert_refused(("-k", self.kernel, "--gdb", address), f"'{address}': Address already in use")
+        with socket.socket(socket.AF_UNIX) as other:
+            path = self.directory / "socket"
+            other.bind(str(path))
+            other.listen()
+            self.assert_refused(("-k", self.kernel, "--gdb", f"unix:{path}"), "another process listens")
+            self.assert_refused(("-k", self.kernel, "--console", f"unix:{path}"), "another process listens")
+
+    def test_one_socket_for_console_and_gdb(self):
+        address = f"unix:{self.work}/socket"
+        self.assert_refused(("-k", self.kernel, "--console", address, "--gdb", address), "listen")
+
+    def test_consoles(self):
+        for console, cause in (
+            ("", "must be"), ("tty", "must be"), ("stdio:", "must be"), ("pty:x", "must be"),
+            ("file:", "must be"), (f"file:{self.directory}/no/such", "No such file"),
+            (f"file:{self.work}", "Is a directory"), ("unix:" + "p" * 108, "1 to 107"),
+            (f"unix:{self.directory}/no/such", "No such file"), (f"unix:{self.kernel}", "not a socket"),
+        ):
+            self.assert_refused(("-k", self.kernel, "--console", console), cause)
+
+    def test_kvm_devices(self):
+        for path, cause in (("", "does not exist"), ("/nonexistent", "does not exist"), ("/dev/null", "not KVM"),
+                            (self.work, "directory"), (self.kernel, "not KVM")):
+            self.assert_refused(("-k", self.kernel, "--kvm", path), f"'{re.escape(str(path))}' .*{cause}|{cause}")
+
+    def test_kvm_without_permission(self):
+        prefix = ()
+        if os.geteuid() == 0:
+            prefix = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--")
+            self.directory.chmod(0o755)
+            reachable = subprocess.run([*prefix, "test", "-x", vmm.GLASSBOX], check=False)
+            if reachable.returncode != 0:
+                self.skipTest(f"only root may run {vmm.GLASSBOX}")
+        if subprocess.run([*prefix, "test", "-r", "/dev/kvm"], check=False).returncode == 0:
+            self.skipTest("everybody may open /dev/kvm here")
+        self.assert_refused(("-k", self.kernel), "no permission to open '/dev/kvm'.*group", prefix=prefix)
+
+    # Traces
+
+    def test_trace_directories(self):
+        full = self.directory / "full"
+        full.mkdir()
+        (full / "old").touch()
+        for path, cause in ((full, "is not empty"), (self.kernel, "not a directory"),
+                            (self.directory / "no/such", "No such file"), ("", "''")):
+            self.assert_refused(("-k", self.kernel, "--trace", path), cause)
+
+    def test_failure_leaves_no_trace(self):
+        """The same command with the mistake mended would be refused, were the directory there."""
+        new = self.directory / "new"
+        for arguments, cause in ((("-k", "/nonexistent"), "/nonexistent"),
+                                 (("-k", self.kernel, "--gdb", "x"), "'x'"),
+                                 (("-k", self.kernel, "--console", "x"), "'x'"),
+                                 (("-k", self.kernel, "--kvm", "/dev/null"), "/dev/null")):
+            self.assert_refused((*arguments, "--trace", new), cause)
+
+    def test_trace_on_a_full_disk(self):
+        mount = self.directory / "tiny"
+        mount.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", mount], check=False,
+                                 stderr=subprocess.DEVNULL)
+        if mounted.returncode != 0:
+            self.skipTest("this user may not mount a small file system")
+        try:
+            self.assert_refused(("-k", self.kernel, "--trace", mount / "new"), "no room")
+        finally:
+            subprocess.run(["umount", mount], check=True)
+
+    def test_trace_without_a_session_daemon(self):
+        self.assert_refused(("-k", self.kernel, "--trace", self.directory / "new"), "lttng-sessiond",
+                            env={"PATH": "/nonexistent"})
+
+    # The refusals are quick, so that a signal has to wait for the end of one at most
+
+    def test_signal_while_it_loads(self):
+        process = self.start("-k", self.kernel, "-m", "1G", "--console", "none")
+        vmm.wait_until(lambda: process.is_blocked(signal.SIGTERM) or process.process.poll() is not None,
+                       "it blocks SIGTERM")
+        process.signal(signal.SIGTERM)
+        self.assertIn(process.finish(60), (vmm.STATUS_OK, vmm.STATUS_SIGNALLED + signal.SIGTERM))
+
+
+if __name__ == "__main__":
+    vmm.main()
