@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The program: finds the command and calls it. */
 #include <stdio.h>
 #include <string.h>
 

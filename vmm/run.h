@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The command `glassbox run`. */
 #ifndef GLASSBOX_VMM_RUN_H
 #define GLASSBOX_VMM_RUN_H
 

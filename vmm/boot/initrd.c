@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The initial RAM disk: as high in memory as the kernel allows, copied once.  Main thread. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>

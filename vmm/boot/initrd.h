@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Where the initial RAM disk goes. */
 #ifndef GLASSBOX_VMM_BOOT_INITRD_H
 #define GLASSBOX_VMM_BOOT_INITRD_H
 
