@@ -32,6 +32,7 @@ function(glassbox_fuzz_target name)
         file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz/${name}.corpus)
         add_test(NAME fuzz.${name}
             COMMAND ${name} -runs=200000 -max_total_time=${GLASSBOX_FUZZ_SECONDS} -timeout=10
+                    -artifact_prefix=${CMAKE_BINARY_DIR}/fuzz/${name}-
                     ${CMAKE_BINARY_DIR}/fuzz/${name}.corpus ${arg_CORPUS})
     else()
         target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.c)
