@@ -179,7 +179,8 @@ int elf_symbols_open(const char *path, struct elf_symbols **ret_symbols, struct 
 	symbols = calloc(1, sizeof(*symbols));
 	if (!symbols)
 		return error_set_errno(error, -ENOMEM, "cannot read symbols of '%s'", path);
-	symbols->fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* O_NONBLOCK: a FIFO without a writer is to be refused, not waited for. */
+	symbols->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (symbols->fd < 0) {
 		r = error_set_errno(error, -errno, "cannot open '%s'", path);
 		goto fail;
