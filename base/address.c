@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "base/cleanup.h"
+#include "base/size.h"
 
 /* True if something accepts connections at @addr. */
 static bool unix_is_live(const struct sockaddr_un *addr)
@@ -103,10 +104,15 @@ static int listen_tcp(const char *text, int *ret_fd, char **ret_bound, struct er
 	_cleanup_close_ int fd = -EBADF;
 	char host[256];
 	const char *port;
+	uint64_t number;
 	int one = 1, r;
 
 	if (split_host_port(text, host, sizeof(host), &port) < 0)
 		return error_set(error, -EINVAL, "'tcp:%s' is not of the form tcp:HOST:PORT", text);
+	/* getaddrinfo(3) takes a larger one, and drops its upper bits. */
+	if (number_parse(port, 0, UINT16_MAX, &number) < 0)
+		return error_set(error, -EINVAL, "'%s' in 'tcp:%s' is not a port from 0 to %d",
+				 port, text, UINT16_MAX);
 	r = getaddrinfo(host, port, &hints, &info);
 	if (r != 0)
 		return error_set(error, -EINVAL, "cannot resolve 'tcp:%s': %s", text,

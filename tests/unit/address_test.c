@@ -54,8 +54,14 @@ static void unix_socket_is_private_and_replaces_a_dead_one(void **state)
 
 static void nonsense_and_foreign_files_are_refused(void **state)
 {
-	static const char *const bad[] = { "1234",           "tcp:",  "tcp:host",
-					   "tcp:localhost:", "unix:", "udp:1:2" };
+	static const char *const bad[] = { "1234",
+					   "tcp:",
+					   "tcp:host",
+					   "tcp:localhost:",
+					   "unix:",
+					   "udp:1:2",
+					   "tcp:127.0.0.1:65536",
+					   "tcp:127.0.0.1:0x" };
 	_cleanup_free_ char *bound = NULL;
 	struct error error = { "" };
 	int fd = -EBADF;
