@@ -34,16 +34,16 @@ static int explain_open_failure(const char *path, int code, struct error *error)
 	switch (-code) {
 	case ENOENT:
 		return error_set(error, code,
-				 "%s does not exist: load kvm_intel or kvm_amd, or enable "
+				 "'%s' does not exist: load kvm_intel or kvm_amd, or enable "
 				 "virtualisation in the firmware (or in the outer hypervisor)",
 				 path);
 	case EACCES:
 	case EPERM:
 		return error_set(error, code,
-				 "no permission to open %s: add yourself to its group "
+				 "no permission to open '%s': add yourself to its group "
 				 "(usermod -aG kvm USER) and log in again",
 				 path);
-	default: return error_set_errno(error, code, "cannot open %s", path);
+	default: return error_set_errno(error, code, "cannot open '%s'", path);
 	}
 }
 
@@ -70,7 +70,7 @@ static int check_needs(const struct kvm *kvm, const char *path, struct error *er
 						len ? ", " : "", needed[i].name);
 	if (!len)
 		return 0;
-	return error_set(error, -ENOTSUP, "%s lacks %s: a newer host kernel is needed", path,
+	return error_set(error, -ENOTSUP, "'%s' lacks %s: a newer host kernel is needed", path,
 			 missing);
 }
 
@@ -85,14 +85,14 @@ int kvm_open(const char *path, struct kvm *ret_kvm, struct error *error)
 	r = ioctl(fd, KVM_GET_API_VERSION, 0);
 	if (r != KVM_API_VERSION)
 		return error_set(error, -ENOTSUP,
-				 "%s is not KVM, or not its stable API (version %d)", path, r);
+				 "'%s' is not KVM, or not its stable API (version %d)", path, r);
 	kvm.fd = fd;
 	r = check_needs(&kvm, path, error);
 	if (r < 0)
 		return r;
 	kvm.run_size = ioctl(fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (kvm.run_size < (int)sizeof(struct kvm_run))
-		return error_set(error, -ENOTSUP, "%s reports a vCPU area of %d bytes", path,
+		return error_set(error, -ENOTSUP, "'%s' reports a vCPU area of %d bytes", path,
 				 kvm.run_size);
 	kvm.has_sync_regs = kvm_check_extension(&kvm, KVM_CAP_SYNC_REGS) & KVM_SYNC_X86_REGS;
 	kvm.has_immediate_exit = true;
