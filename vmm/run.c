@@ -92,6 +92,7 @@ static int watch_signals(struct run *run)
 }
 
 static int build_board(struct run *run, struct error *error);
+static int start_machine(struct run *run, struct error *error);
 
 /* The user's file, or the kernel itself, read only now that a name is needed; NULL if neither has
  * symbols. */
@@ -120,7 +121,7 @@ static void guest_reset(struct run *run)
 	chardev_set_receiver(run->console, NULL);
 	board_destroy(run->board);
 	run->board = NULL;
-	if (build_board(run, &error) < 0 || vm_start(run->board->vm, &error) < 0) {
+	if (build_board(run, &error) < 0 || start_machine(run, &error) < 0) {
 		log_error("cannot start the guest anew: %s", error.message);
 		finish(run, GLASSBOX_STATUS_FAILURE, "reset failed");
 		return;
@@ -217,7 +218,8 @@ static void guest_stopped(void *ctx, const struct vm_stop *stop)
 	}
 }
 
-static void trace_machine(const struct run *run)
+/* Every vCPU's thread, parked; the trace begins with what the machine is. */
+static int start_machine(struct run *run, struct error *error)
 {
 	struct vm *vm = run->board->vm;
 
@@ -227,6 +229,7 @@ static void trace_machine(const struct run *run)
 	bus_trace(&vm->mmio);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		vcpu_trace_counters(&vm->vcpus[i]);
+	return vm_start(vm, error);
 }
 
 static int build_board(struct run *run, struct error *error)
@@ -246,7 +249,6 @@ static int build_board(struct run *run, struct error *error)
 	gdb_target_init(&run->target, run->board->vm, &run->board->boot, killed_by_debugger, run);
 	receiver = serial_receiver(run->board->serial);
 	chardev_set_receiver(run->console, &receiver);
-	trace_machine(run);
 	return 0;
 }
 
@@ -288,14 +290,20 @@ static int open_console(struct run *run, struct error *error)
 	const struct chardev_config config = { .loop = run->loop,
 					       .quit = quit_by_user,
 					       .quit_ctx = run };
-	int r;
 
-	r = chardev_create(run->options->console, &config, &run->console, error);
-	if (r == 0 && chardev_address(run->console))
-		log_info("console at %s", chardev_address(run->console));
-	return r;
+	return chardev_create(run->options->console, &config, &run->console, error);
 }
 
+/* Once all is well: a refusal is one line. */
+static void tell_addresses(const struct run *run)
+{
+	if (chardev_address(run->console))
+		log_info("console at %s", chardev_address(run->console));
+	if (run->gdb)
+		log_info("gdb can connect to %s", gdb_server_address(run->gdb));
+}
+
+/* The trace comes last: whatever fails before has made no files. */
 static int start(struct run *run, struct error *error)
 {
 	const struct run_options *options = run->options;
@@ -309,21 +317,19 @@ static int start(struct run *run, struct error *error)
 	if (options->symbols)
 		r = elf_symbols_open(options->symbols, &run->symbols, error);
 	if (r == 0)
-		r = start_trace(run, error);
-	if (r == 0)
 		r = open_console(run, error);
 	if (r == 0)
 		r = build_board(run, error);
 	if (r == 0 && options->gdb)
 		r = gdb_server_create(run->loop, options->gdb, &run->target.target,
 				      options->wait_gdb, &run->gdb, error);
+	if (r == 0)
+		r = start_trace(run, error);
+	if (r == 0)
+		r = start_machine(run, error);
 	if (r < 0)
 		return r;
-	if (run->gdb)
-		log_info("gdb can connect to %s", gdb_server_address(run->gdb));
-	r = vm_start(run->board->vm, error);
-	if (r < 0)
-		return r;
+	tell_addresses(run);
 	log_debug("the machine is built: %s", run->board->boot.description);
 	if (!options->wait_gdb)
 		vm_resume_all(run->board->vm);

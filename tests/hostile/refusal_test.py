@@ -49,12 +49,12 @@ class RefusalTest(vmm.TestCase):
         """It ends with one of these statuses and one line that the regular expression describes."""
         with self.subTest(arguments=[str(argument)[:60] for argument in arguments]):
             before = self.list_files()
-            ended = vmm.run(*arguments, patience=60, **kwargs)
+            ended = vmm.run(*arguments, patience=30, **kwargs)
             self.assertIn(ended.status, statuses, ended.describe())
             self.assertEqual(ended.text(), "")
             self.assertEqual(len(ended.errors()), 1, ended.describe())
             line = ended.errors()[0]
-            self.assertRegex(line, r"^glassbox( run)?: ")
+            self.assertRegex(line, r"^glassbox( run| doctor)?: ")
             self.assertRegex(line, pattern)
             self.assertEqual(self.list_files(), before, "something is left behind")
             self.assertEqual(processes_of_session(ended.process.pid), [])
