@@ -58,6 +58,14 @@ add_test(idle sh -c "echo noise; echo 'skipped: no such device'; exit 77")
 set_tests_properties(idle PROPERTIES SKIP_RETURN_CODE 77)
 END_OF_TESTS
 
+junit python <<'END_OF_TESTS'
+add_test(python sh -c "echo \"test_it (__main__.T.test_it) ... skipped 'not as root'\"")
+END_OF_TESTS
+
+row unit dev host 1 python.xml ""
+summary 0
+check "a part that unittest skipped is listed" "^  python, part test_it \\(dev\\): not as root\$"
+rm rows
 row unit dev host 1 good.xml ""
 summary 0
 check "passes are counted" '^1 passed, 0 failed, 1 skipped$'
