@@ -56,6 +56,39 @@ PRELUDE = """
         out     %ax, %dx
         .endm
 
+        # Starts vCPU 1 at an address in 64-bit mode, like the boot vCPU. Clobbers RAX, RBX, RCX, RSI, RDI.
+        .macro  start_second entry
+        lea     777f(%rip), %rsi
+        mov     $0x8000, %edi
+        mov     $(778f - 777f), %ecx
+        rep movsb
+        mov     $LAPIC, %ebx
+        movl    $0x1ff, 0xf0(%rbx)              # software enable
+        movl    $1 << 24, 0x310(%rbx)           # ICR: to the APIC of ID 1 ...
+        movl    $0x4500, 0x300(%rbx)            # ... INIT,
+        movl    $0x4608, 0x300(%rbx)            # ... and SIPI, to begin at 0x8000
+        .pushsection .rodata
+        .code16
+777:    xor     %ax, %ax
+        mov     %ax, %ds
+        lgdtl   0x8000 + (776f - 777b)
+        mov     $0x20, %eax                     # PAE
+        mov     %eax, %cr4
+        mov     $0x9000, %eax                   # the tables that the boot vCPU began with
+        mov     %eax, %cr3
+        mov     $0xc0000080, %ecx               # EFER.LME
+        rdmsr
+        or      $0x100, %eax
+        wrmsr
+        mov     $0x80000011, %eax               # PG, ET, PE
+        mov     %eax, %cr0
+        ljmpl   $0x10, $\\entry
+776:    .word   0x37                            # the GDT that the boot vCPU began with
+        .long   0x500
+778:    .code64
+        .popsection
+        .endm
+
         .section .rodata
 digits: .ascii  "0123456789abcdef"
         .text
@@ -84,3 +117,10 @@ def assemble(directory, code, name="kernel", address=LOAD_ADDRESS):
         check=True,
     )
     return kernel
+
+
+def symbols(kernel):
+    """Return the addresses of a kernel's symbols."""
+    listing = subprocess.run(["nm", kernel], check=True, capture_output=True, text=True).stdout
+    fields = [line.split() for line in listing.splitlines()]
+    return {name: int(address, 16) for address, _, name in fields}

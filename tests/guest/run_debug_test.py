@@ -1,0 +1,331 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The stop protocol under stress: a debugger that stops, steps, counts, leaves and comes back.
+
+With two vCPUs that count as fast as they can. To be run under ThreadSanitizer, too.
+"""
+
+import pathlib
+import random
+import re
+import socket
+import sys
+import time
+import unittest
+
+sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / "support")]
+import run_kernel  # noqa: E402
+import vmm_process as vmm  # noqa: E402
+from rsp_client import RspClient, RspError  # noqa: E402
+
+# Each vCPU counts in a loop of three instructions; RBX and R12 have the same number as the memory.
+COUNTERS = """
+        start_second second
+        xor     %r12d, %r12d
+loop0:  inc     %r12
+        mov     %r12, count0
+        jmp     loop0
+
+second: xor     %r12d, %r12d
+loop1:  inc     %r12
+        mov     %r12, count1
+        jmp     loop1
+
+        .data
+        .balign 64
+count0: .quad   0
+        .balign 64
+count1: .quad   0
+        .text
+"""
+
+CALLS = 200
+CALLER = f"""
+        mov     $0x900000, %rsp
+        mov     ${CALLS}, %ebp
+again:  call    callee
+        dec     %ebp
+        jnz     again
+        print   "done\\n"
+        power_off
+        hlt
+callee: incq    count
+        ret
+        .data
+count:  .quad   0
+        .text
+"""
+
+# Waits for what is typed; so the port is busy while the debugger stops and resumes.
+BUSY_SERIAL = """
+        start_second second
+next:   mov     $SERIAL + 5, %dx
+        in      %dx, %al
+        test    $1, %al
+        jz      next
+        mov     $SERIAL, %dx
+        in      %dx, %al
+        out     %al, %dx
+        cmp     $'.', %al
+        jne     next
+        power_off
+        hlt
+second: mov     $SERIAL, %dx
+1:      mov     $UNCLAIMED_MMIO, %ebx
+        mov     (%rbx), %eax
+        jmp     1b
+"""
+
+
+class DebugTest(vmm.TestCase):
+    def boot(self, code, *args, wait=False, **kwargs):
+        kernel = run_kernel.assemble(self.directory, code)
+        self.symbols = run_kernel.symbols(kernel)
+        process = self.start("-k", kernel, "--gdb", f"unix:{self.directory}/gdb",
+                             *(("--wait-gdb",) if wait else ()), *args, **kwargs)
+        process.wait_for("gdb can connect", stream="err")
+        return process
+
+    def connect(self, process):
+        address = re.search(r"gdb can connect to (\S+)", process.err.decode())[1]
+        client = RspClient(address)
+        self.addCleanup(client.close)
+        return client
+
+    @staticmethod
+    def leave(client, address):
+        """Step over a hardware breakpoint and put it back, as gdb does."""
+        for packet in (f"z1,{address:x},1", "vCont;s:1", f"Z1,{address:x},1"):
+            client.command(packet)
+
+    def counts(self, client):
+        return [client.read_u64(self.symbols[name]) for name in ("count0", "count1")]
+
+    def boot_counters(self):
+        """Two vCPUs that count, and a debugger that has stopped them."""
+        process = self.boot(COUNTERS, "-c", 2, "--console", "none")
+        client = self.connect(process)
+        self.assertRegex(client.begin(), "^T")
+        deadline = time.monotonic() + vmm.PATIENCE
+        while not all(self.counts(client)):
+            self.assertLess(time.monotonic(), deadline, "the vCPUs do not count")
+            client.resume()
+            time.sleep(0.01)
+            client.interrupt()
+        return process, client
+
+    def test_stops_and_resumes(self):
+        process, client = self.boot_counters()
+        still = 0
+        for i in range(500):
+            before = self.counts(client)
+            client.resume()
+            if i % 3:
+                time.sleep(random.random() * 0.002)
+            self.assertRegex(client.interrupt(), "^T02")
+            after = self.counts(client)
+            self.assertEqual(self.counts(client), after, "a vCPU runs on while all are stopped")
+            still += before == after
+            # Each counter is in the register, or was there just now: no vCPU lost an instruction.
+            for thread, count in ((1, after[0]), (2, after[1])):
+                client.command(f"Hg{thread}")
+                register = int.from_bytes(bytes.fromhex(client.command("pc")), "little")
+                self.assertIn(register - count, (0, 1))
+        self.assertLess(still, 400, "the vCPUs hardly ever run")
+        client.send("k")
+        self.assertEqual(process.finish(), vmm.STATUS_OK, process.describe())
+
+    def test_steps_are_exact(self):
+        process, client = self.boot_counters()
+        loop = self.symbols["loop0"]
+        client.command("Hg1")
+        while client.read_rip() != loop:
+            client.resume("s:1")
+            client.receive()
+        before = self.counts(client)
+        rips = []
+        for _ in range(999):
+            client.resume("s:1")
+            self.assertRegex(client.receive(), "^T05")
+            rips.append(client.read_rip())
+        self.assertEqual(rips, (rips[:2] + [loop]) * 333)
+        after = self.counts(client)
+        self.assertEqual(after, [before[0] + 333, before[1]], "vCPU 1 was not asked to run")
+        self.end_by_signal(process)
+
+    def test_steps_while_the_other_vcpu_runs(self):
+        process, client = self.boot_counters()
+        before = self.counts(client)
+        client.command("Hg1")
+        for _ in range(300):
+            client.resume("s:1;c")
+            self.assertRegex(client.receive(), "^T05.*thread:0*1;")
+        after = self.counts(client)
+        self.assertIn(after[0] - before[0], (99, 100, 101))
+        self.assertGreater(after[1], before[1])
+        self.end_by_signal(process)
+
+    def test_hardware_breakpoint_counts_exactly(self):
+        process = self.boot(CALLER, wait=True)
+        client = self.connect(process)
+        client.begin()
+        callee, count = self.symbols["callee"], self.symbols["count"]
+        self.assertEqual(client.command(f"Z1,{callee:x},1"), "OK")
+        for i in range(CALLS):
+            client.resume()
+            self.assertRegex(client.receive(), "^T05")
+            self.assertEqual((client.read_rip(), client.read_u64(count)), (callee, i))
+            self.leave(client, callee)
+        client.resume()
+        self.assertEqual(client.receive(), "W00")
+        self.assertEqual(process.finish(), vmm.STATUS_OK, process.describe())
+        self.assertEqual(process.text(), "done\n")
+
+    @unittest.skipIf(pathlib.Path("/sys/module/kvm_pvm").exists(), "kvm_pvm ignores RFLAGS.RF")
+    def test_resume_from_a_hardware_breakpoint_goes_on(self):
+        """A client need not step over it: the stub sees to that."""
+        process = self.boot(CALLER, wait=True)
+        client = self.connect(process)
+        client.begin()
+        self.assertEqual(client.command(f"Z1,{self.symbols['callee']:x},1"), "OK")
+        for i in range(CALLS):
+            client.resume()
+            self.assertRegex(client.receive(), "^T05")
+            self.assertEqual(client.read_u64(self.symbols["count"]), i)
+        client.resume()
+        self.assertEqual(client.receive(), "W00")
+        self.assertEqual(process.finish(), vmm.STATUS_OK, process.describe())
+
+    def test_breakpoint_that_comes_and_goes(self):
+        """Set and removed at each stop: no hit is lost, none comes twice."""
+        process = self.boot(CALLER, wait=True)
+        client = self.connect(process)
+        client.begin()
+        callee, again = self.symbols["callee"], self.symbols["again"]
+        for i in range(CALLS):
+            self.assertEqual(client.command(f"Z1,{callee:x},1"), "OK")
+            client.resume()
+            client.receive()
+            self.assertEqual(client.read_rip(), callee)
+            self.assertEqual(client.command(f"z1,{callee:x},1"), "OK")
+            if i == CALLS - 1:
+                break
+            self.assertEqual(client.command(f"Z1,{again:x},1"), "OK")
+            client.resume()
+            client.receive()
+            self.assertEqual(client.read_rip(), again)
+            self.assertEqual(client.command(f"z1,{again:x},1"), "OK")
+        client.resume()
+        self.assertEqual(client.receive(), "W00")
+        self.assertEqual(process.finish(), vmm.STATUS_OK)
+
+    def test_detach_and_come_back(self):
+        process, client = self.boot_counters()
+        for i in range(50):
+            before = self.counts(client)
+            if i % 2:
+                self.assertEqual(client.command("D"), "OK")
+            client.close()
+            time.sleep(0.005)
+            client = self.connect(process)
+            client.begin()
+            self.assertNotEqual(self.counts(client), before, "the guest stood still without a debugger")
+        self.end_by_signal(process)
+
+    def test_debugger_that_vanishes_at_bad_moments(self):
+        """In the middle of a packet, of an answer, of a resume: the guest goes on, the next gdb is welcome."""
+        process, client = self.boot_counters()
+        bits = (b"$", b"$m1000000,40", b"$g#6", b"$vCont;c#a8", b"\x03", b"+", b"$vCont;s:1#b4\x03", b"$X1000000,4:ab",
+                b"$" + b"A" * 100000, b"$m1000000,1000#" + b"00", RspClient.frame("g") * 500)
+        for data in bits:
+            with self.subTest(data=data[:20]):
+                before = self.counts(client)
+                client.socket.sendall(data)
+                client.close()
+                time.sleep(0.01)
+                client = self.connect(process)
+                client.begin()
+                self.assertNotEqual(self.counts(client), before, "the guest stood still without a debugger")
+        self.end_by_signal(process)
+
+    def test_noise(self):
+        """Any bytes at all: they are survived, and the next gdb is welcome."""
+        process, client = self.boot_counters()
+        generator = random.Random(1)
+        for _ in range(30):
+            client.socket.settimeout(1)
+            try:
+                client.socket.sendall(generator.randbytes(2000))
+                client.socket.shutdown(socket.SHUT_WR)
+                while client.socket.recv(65536):
+                    pass
+            except OSError:
+                pass
+            client.close()
+            client = self.connect(process)
+            client.begin()
+        self.counts(client)
+        self.end_by_signal(process)
+
+    def test_second_debugger_is_turned_away(self):
+        process, client = self.boot_counters()
+        second = self.connect(process)
+        with self.assertRaises((RspError, OSError)):
+            second.begin()
+        self.assertTrue(all(self.counts(client)))
+        self.end_by_signal(process)
+
+    def test_guest_with_busy_devices(self):
+        process = self.boot(BUSY_SERIAL, "-c", 2, stdin="pipe")
+        client = self.connect(process)
+        client.begin()
+        for i in range(100):
+            client.resume()
+            process.send("x")
+            process.pump(0.001 * (i % 3))
+            self.assertRegex(client.interrupt(), "^T02")
+        client.resume()
+        process.send(".")
+        self.assertEqual(client.receive(), "W00")
+        self.assertEqual(process.finish(), vmm.STATUS_OK, process.describe())
+        self.assertEqual(process.text(), "x" * 100 + ".")
+
+    def test_signals_while_it_is_debugged(self):
+        for i in range(10):
+            process, client = self.boot_counters()
+            if i % 2:
+                client.resume()
+            self.end_by_signal(process)
+            self.assertFalse((self.directory / "gdb").exists())
+            client.close()
+
+    def test_dead_guest_can_be_looked_at(self):
+        process = self.boot("lidt no_idt\nbad: ud2\n.data\nno_idt: .quad 0, 0\n", wait=True)
+        client = self.connect(process)
+        client.begin()
+        client.resume()
+        self.assertRegex(client.receive(), "^T(06|0b)")
+        client.command("Hg1")
+        self.assertIn(client.read_rip(), (self.symbols["bad"], 0xfff0))
+        client.resume()
+        self.assertEqual(process.finish(), vmm.STATUS_TRIPLE_FAULT, process.describe())
+
+    def test_reboot_under_a_debugger(self):
+        """The breakpoint of a physical address is there again after each reset."""
+        process = self.boot('print "boot\\n"\ntarget: nop\n outb_to PM_RESET, 0x42', "--reboot", wait=True)
+        client = self.connect(process)
+        client.begin()
+        target = self.symbols["target"]
+        self.assertEqual(client.command(f"Z1,{target:x},1"), "OK")
+        for _ in range(10):
+            client.resume()
+            self.assertRegex(client.receive(), "^T05")
+            self.assertEqual(client.read_rip(), target)
+            self.leave(client, target)
+        client.send("k")
+        process.finish()
+        self.assertEqual(process.text(), "boot\n" * 10)
+
+
+if __name__ == "__main__":
+    vmm.main()

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Debian's kernels under `glassbox run`, with an init that reports what it finds."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import unittest
+
+sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / "support")]
+import vmm_process as vmm  # noqa: E402
+
+UP = "glassbox: user space up"
+EVERYTHING = os.environ.get("GLASSBOX_TEST_ALL") == "1"
+
+# Prints sections that begin with "@@ NAME". Only what is worse than a notice of the kernel's log:
+# each byte on the console is an exit.
+REPORT_INIT = f"""#!/bin/sh
+mount -t devtmpfs dev /dev 2>/dev/null
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+echo "{UP}"
+for command in \\
+    "release uname -r" \\
+    "cpus nproc" \\
+    "memory sed -n s/^MemTotal:[^0-9]*//p /proc/meminfo" \\
+    "clocksource cat /sys/devices/system/clocksource/clocksource0/current_clocksource" \\
+    "date date +%s" \\
+    "rtc cat /sys/class/rtc/rtc0/since_epoch" \\
+    "packages cat /sys/devices/system/cpu/cpu*/topology/physical_package_id" \\
+    "cores cat /sys/devices/system/cpu/cpu*/topology/core_id" \\
+    "threads cat /sys/devices/system/cpu/cpu*/topology/thread_siblings_list" \\
+    "flags sed -n s/^flags[^:]*://p /proc/cpuinfo" \\
+    "interrupts cat /proc/interrupts" \\
+    "warnings dmesg -r"
+do
+    set -- $command
+    echo "@@ $1"
+    shift
+    case $* in
+    dmesg*) "$@" | grep -aE '^<[0-4]>|BUG|WARNING|Oops|ACPI Error|Call Trace' ;;
+    *) "$@" ;;
+    esac
+done
+echo "@@ end"
+poweroff -f
+"""
+
+
+def kernel(what="vmlinuz", flavour="cloud", series="6.1"):
+    """Return the path of one of Debian's kernels; skip the test where it cannot be had."""
+    command = [vmm.SOURCE / "tools/fetch-kernel", "--flavour", flavour, "--series", series, "--print", what]
+    fetched = subprocess.run(command, check=False, capture_output=True, text=True)
+    if fetched.returncode != 0:
+        raise unittest.SkipTest(f"no kernel {flavour} {series}: {fetched.stderr.strip()}")
+    return fetched.stdout.strip()
+
+
+class LinuxTest(vmm.TestCase):
+    """A test that boots Linux with an initramfs that is made for it."""
+
+    def initrd(self, init=None):
+        path = self.directory / "initrd"
+        command = [vmm.SOURCE / "tools/mkinitramfs", "--compress", "none", "-o", path]
+        if init:
+            script = self.directory / "init"
+            script.write_text(init)
+            command += ["--init", script]
+        subprocess.run(command, check=True)
+        return path
+
+    def arguments(self, image, *args, append="", init=None):
+        """Arguments for a guest that resets at once if its kernel panics."""
+        return ("-k", image, "-i", self.initrd(init), "-m", "256M",
+                "-a", f"console=ttyS0 panic=-1 quiet {append}", *args)
+
+    def report(self, image, *args, append=""):
+        """Boot, let it power off, and return the sections of the report."""
+        ended = vmm.run(*self.arguments(image, *args, append=append, init=REPORT_INIT))
+        self.assertEqual((ended.status, ended.errors()), (vmm.STATUS_OK, []), ended.describe())
+        self.assertIn("@@ end\n", ended.text(), ended.describe())
+        parts = re.split(r"^@@ (\w+)\n", ended.text(), flags=re.MULTILINE)
+        return dict(zip(parts[1::2], parts[2::2]))
