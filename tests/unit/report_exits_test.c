@@ -469,6 +469,33 @@ static void counters_are_held_against_the_trace(void **state)
 	}
 }
 
+/* A second vCPU that waits to be started: KVM_RUN returns, but nothing ever left a guest. */
+static void kvms_count_needs_not_every_vcpu_to_run(void **state)
+{
+	struct exits *exits = new_exits();
+	struct report *report;
+
+	(void)state;
+	feed_counters(exits, 0, 0, 0);
+	feed_counters(exits, 1, 0, 0);
+	feed_entry(exits, 10, 0, 1);
+	feed_exit(exits, 20, 0, 1);
+	feed_entry(exits, 30, 1, 1);
+	feed(exits, (struct record){ .event = TRACE_EVENT_exit,
+				     .time = 40,
+				     .exit = { .vcpu = 1, .seq = 1, .reason = KVM_EXIT_INTR } });
+	feed_counters(exits, 0, 1, 1);
+	feed_counters(exits, 1, 1, 0);
+	report = build_report(exits, NULL);
+	assert_int_equal(report->counted_in_trace, 2);
+	assert_true(report->kvm_known);
+	assert_int_equal(report->kvm_exits, 1);
+	/* All of KVM's, not 200 %. */
+	assert_int_equal(report->left_kernel, 1);
+	report_free(report);
+	exits_free(exits);
+}
+
 static void an_empty_trace_makes_a_report(void **state)
 {
 	struct exits *exits = new_exits();
@@ -536,6 +563,7 @@ int main(void)
 		cmocka_unit_test(functions_are_found_behind_the_slide),
 		cmocka_unit_test(a_wrong_vmlinux_is_told),
 		cmocka_unit_test(counters_are_held_against_the_trace),
+		cmocka_unit_test(kvms_count_needs_not_every_vcpu_to_run),
 		cmocka_unit_test(an_empty_trace_makes_a_report),
 		cmocka_unit_test(text_fits_in_120_columns),
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From an analysis to a report: names, shares, percentiles, order. */
 #include <errno.h>
+#include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -249,9 +250,22 @@ static int build_functions(struct report *report, const struct report_source *so
 	return 0;
 }
 
+/* Returns of KVM_RUN for the VMM's own sake: a signal, a vCPU that nobody has started yet. */
+static uint64_t count_interrupted(const struct report *report)
+{
+	for (size_t i = 0; i < report->reasons.count; i++) {
+		const struct report_row *row = &report->reasons.rows[i];
+
+		if (!row->is_other && row->key.value == KVM_EXIT_INTR)
+			return row->exits;
+	}
+	return 0;
+}
+
 static void check_counters(struct report *report, const struct exits *exits)
 {
-	report->kvm_known = true;
+	bool sampled = true;
+
 	for (size_t i = 0; i < EXITS_MAX_VCPUS; i++) {
 		const struct exits_vcpu *vcpu = exits->vcpus[i];
 
@@ -260,14 +274,12 @@ static void check_counters(struct report *report, const struct exits *exits)
 		report->counted_in_trace += vcpu->exits;
 		if (vcpu->samples == 0) {
 			if (vcpu->exits > 0)
-				report->kvm_known = false;
+				sampled = false;
 			continue;
 		}
 		report->counters_known = true;
 		report->counted_by_vmm += vcpu->last.user_exits;
 		report->kvm_exits += vcpu->last.kvm_exits;
-		if (vcpu->last.kvm_exits == 0 && vcpu->exits > 0)
-			report->kvm_known = false;
 		/* A recording that began later is held against what came since. */
 		if (vcpu->samples > 1) {
 			report->counted_in_trace -= vcpu->exits_before_first;
@@ -275,7 +287,10 @@ static void check_counters(struct report *report, const struct exits *exits)
 			report->kvm_exits -= vcpu->first.kvm_exits;
 		}
 	}
-	report->kvm_known = report->kvm_known && report->kvm_exits > 0;
+	/* KVM has statistics for all vCPUs or for none; one that never ran has 0. */
+	report->kvm_known = sampled && report->kvm_exits > 0;
+	report->left_kernel = report->counted_in_trace -
+			      MIN(count_interrupted(report), report->counted_in_trace);
 }
 
 static int build_tables(struct report *report, const struct report_source *source)

@@ -53,7 +53,8 @@ struct report {
 	uint64_t counted_by_vmm;
 	uint64_t counted_in_trace; /* the exits that the counters cover */
 	bool kvm_known;
-	uint64_t kvm_exits; /* in-kernel ones too */
+	uint64_t kvm_exits;   /* in-kernel ones too */
+	uint64_t left_kernel; /* of counted_in_trace, those that are among kvm_exits */
 
 	bool has_symbols;
 	char *symbols_path; /* owned, or NULL */

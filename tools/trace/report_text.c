@@ -183,7 +183,7 @@ static void print_counts(FILE *out, const struct report *report)
 		fprintf(out,
 			"           %.1f %% of KVM's %" PRIu64
 			" exits; the rest never left the kernel and is not in the trace\n",
-			100 * (double)report->counted_in_trace / (double)report->kvm_exits,
+			100 * (double)report->left_kernel / (double)report->kvm_exits,
 			report->kvm_exits);
 	else
 		fprintf(out, "           KVM's count is unknown; exits handled in the kernel are "
