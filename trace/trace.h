@@ -23,9 +23,9 @@ enum trace_space {
 /* Not "": babeltrace2 2.0 prints an earlier text where a string is empty. */
 #define TRACE_NO_DEVICE "none"
 
-/* Why the debugger stopped a vCPU. */
+/* Why a vCPU stopped. */
 enum trace_stop_reason {
-	TRACE_STOP_INTERRUPT, /* asked for: Ctrl-C, vCont;t, another vCPU's stop */
+	TRACE_STOP_INTERRUPT, /* asked for: Ctrl-C, vCont;t, another vCPU's stop, the end */
 	TRACE_STOP_SWBREAK,
 	TRACE_STOP_HWBREAK,
 	TRACE_STOP_WATCHPOINT,
@@ -38,12 +38,12 @@ enum trace_stop_reason {
  * "glassbox:NAME", with fields of these names.
  *
  * exit - KVM_RUN returned.  Stamped at once.  seq counts the vCPU's KVM_RUN calls from 1; reason is
- * a KVM_EXIT_* number (KVM_EXIT_INTR for -EINTR); rip as KVM reported it; space, addr, len,
+ * a KVM_EXIT_* number (KVM_EXIT_INTR if it failed); rip as KVM reported it; space, addr, len,
  * is_write, data describe a PIO or MMIO access (len bytes of data, little endian; of a read, data
  * is 0: see the entry).
  *
- * entry - about to call KVM_RUN the seq-th time.  device handled the exit before ("" if none did);
- * data is what a read returned.
+ * entry - about to call KVM_RUN the seq-th time.  device handled the exit before ("none" if none
+ * did); data is what a read returned.
  *
  * device_map - device answers [base, base + len) of space.  At the start of the VM.
  *
@@ -53,7 +53,10 @@ enum trace_stop_reason {
  * vcpu_counters - the VMM's own count of KVM_RUN returns of one vCPU, and KVM's count of its exits,
  * of those handled in the kernel too (0 where KVM gives no statistics).  At the start and the end.
  *
- * stop, resume - the debugger stopped or resumed this vCPU.
+ * stop - this vCPU is out of KVM_RUN and stays so until its resume, if there is one: the debugger
+ * wants it, or the machine ends.
+ *
+ * resume - the debugger lets this vCPU run on.
  *
  * vm_start - the machine is built, no vCPU has run yet.
  *

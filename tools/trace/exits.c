@@ -434,10 +434,5 @@ void exits_end(struct exits *exits)
 			continue;
 		exits->unmatched.at_end += vcpu->exit.open + vcpu->entry.open;
 		vcpu->exit.open = vcpu->entry.open = false;
-		if (vcpu->stopped) {
-			exits->pauses++;
-			exits->paused += (uint64_t)(exits->last_time - vcpu->stop_time);
-			vcpu->stopped = false;
-		}
 	}
 }

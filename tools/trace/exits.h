@@ -102,8 +102,8 @@ struct exits {
 	uint64_t bad_vcpus;      /* events left out: no such vCPU number */
 	uint64_t names_dropped;  /* device_map and device_register events beyond the bounds */
 	struct exits_unmatched unmatched;
-	uint64_t pauses;    /* of the debugger, over all vCPUs */
-	uint64_t paused;    /* ns of these */
+	uint64_t pauses; /* of the debugger, over all vCPUs; a last stop is none, it is the end */
+	uint64_t paused; /* ns of these */
 	int64_t first_time; /* ns, of the first and the last event */
 	int64_t last_time;
 
