@@ -104,13 +104,13 @@ static const struct elf_symbols *symbols_of(struct run *run)
 }
 
 /* The guest reset itself: the end, unless it panicked or the user wants it to start anew. */
-static void guest_reset(struct run *run)
+static void guest_reset(struct run *run, const struct vm_stop *stop)
 {
 	const char *panic = run->board->panic.message;
 	struct error error;
 
 	if (panic[0] != '\0') {
-		death_report_panic(&run->board->vm->vcpus[0], panic, symbols_of(run));
+		death_report_panic(&run->board->vm->vcpus[stop->vcpu], panic, symbols_of(run));
 		finish(run, GLASSBOX_STATUS_GUEST_PANIC, "guest panic");
 		return;
 	}
@@ -211,7 +211,7 @@ static void guest_stopped(void *ctx, const struct vm_stop *stop)
 
 	switch (stop->kind) {
 	case VM_STOP_POWER_OFF: finish(run, GLASSBOX_STATUS_OK, "power-off"); break;
-	case VM_STOP_RESET: guest_reset(run); break;
+	case VM_STOP_RESET: guest_reset(run, stop); break;
 	case VM_STOP_TRIPLE_FAULT:
 	case VM_STOP_KVM_ERROR: guest_died(run, stop); break;
 	default: guest_stopped_to_debug(run, stop);
