@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Built on demand by report_bench.sh.
+# Built on demand by reports.py.
 if(GLASSBOX_LTTNG)
     add_executable(report_bench_trace EXCLUDE_FROM_ALL
         report_bench_trace.c ${CMAKE_SOURCE_DIR}/tests/trace/report_synthetic.c)
