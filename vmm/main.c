@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The program: finds the command and calls it. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/util.h"
@@ -33,11 +36,29 @@ static void print_help(FILE *out)
 			   "\"glassbox --version\" prints the version.\n");
 }
 
+/* A descriptor that we open must not become a standard stream which somebody closed. */
+static int open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	(void)close(fd);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
 	log_init("glassbox", LOG_LEVEL_INFO);
+	if (open_standard_streams() < 0) {
+		log_error("cannot open /dev/null: %s", strerror(errno));
+		return GLASSBOX_STATUS_FAILURE;
+	}
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
 		print_help(stdout);
 		return GLASSBOX_STATUS_OK;

@@ -171,13 +171,54 @@ again:      print   "{text[:-1]}\\n"
     def test_reset_starts_anew_with_reboot(self):
         kernel = run_kernel.assemble(self.directory, 'print "boot\\n"\n outb_to PM_RESET, 0x42')
         process = self.start("-k", kernel, "-c", 2, "--reboot")
-        before = 0
-        for _ in range(20):
-            before = process.wait_for("boot\n", before)
-        threads = len(os.listdir(f"/proc/{process.process.pid}/task"))
-        self.assertLessEqual(threads, 3 + 1, "threads of earlier machines are left")
+        process_dir = pathlib.Path(f"/proc/{process.process.pid}")
+        at = process.wait_for("boot\n")
+        for _ in range(2):
+            descriptors = max(len(os.listdir(process_dir / "fd")), 10)
+            for _ in range(20):
+                at = process.wait_for("boot\n", at)
+        names = [(task / "comm").read_text() for task in (process_dir / "task").iterdir()]
+        self.assertLessEqual(sum(name.startswith("vcpu") for name in names), 2, "threads are left")
+        # The counts differ by what a machine that is being made has open.
+        self.assertLessEqual(len(os.listdir(process_dir / "fd")), descriptors + 12, "descriptors are left")
         self.end_by_signal(process)
         self.assertEqual(process.errors(), [])
+
+    def test_nobody_reads_the_output(self):
+        """The pipe fills up, and what does not fit is dropped: the guest and its end do not wait."""
+        kernel = run_kernel.assemble(
+            self.directory, "mov $8000, %ebp\nagain: print \"0123456789\"\n dec %ebp\n jnz again\n power_off")
+        process = self.start("-k", kernel)
+        self.assertEqual(process.process.wait(vmm.PATIENCE), vmm.STATUS_OK)
+
+    def test_closed_standard_streams(self):
+        """What we open must not become our standard streams."""
+        kernel = run_kernel.assemble(self.directory, 'print "halting"')
+        for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+            with self.subTest(closed=closed):
+                process = self.start("-k", kernel, "--gdb", f"unix:{self.directory}/gdb",
+                                     prefix=("sh", "-c", f'exec "$@" {closed}', "sh"))
+                vmm.wait_until(lambda p=process: (self.directory / "gdb").exists() or p.has_ended(), "a socket")
+                self.assertFalse(process.has_ended(), process.describe())
+                for fd in range(3):
+                    target = os.readlink(f"/proc/{process.process.pid}/fd/{fd}")
+                    self.assertRegex(target, r"^(/dev/null|pipe:.*)$", f"descriptor {fd}")
+                self.end_by_signal(process)
+
+    def test_terminal_that_goes_away(self):
+        kernel = run_kernel.assemble(self.directory, 'print "halting"')
+        process = self.start("-k", kernel, terminal=True)
+        process.wait_for("halting")
+        process.hang_up()
+        before = self.cpu_seconds(process)
+        process.pump(1)
+        self.assertLess(self.cpu_seconds(process) - before, 0.3, "it spins")
+        self.end_by_signal(process)
+
+    @staticmethod
+    def cpu_seconds(process):
+        fields = pathlib.Path(f"/proc/{process.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def test_triple_fault_is_no_reset(self):
         ended = self.boot(TRIPLE_FAULT, "--reboot")

@@ -268,6 +268,40 @@ class RefusalTest(vmm.TestCase):
         self.assert_refused(("-k", self.kernel, "--trace", self.directory / "new"), "lttng-sessiond",
                             env={"PATH": "/nonexistent"})
 
+    # A host that has run out of something: each step of the start fails once
+
+    def assert_survives(self, prefix, *arguments):
+        """It runs, or it fails with one line; return whether it ran."""
+        before = self.list_files()
+        ended = vmm.run("-k", self.kernel, *arguments, prefix=prefix, patience=60)
+        self.assertIn(ended.status, (vmm.STATUS_OK, vmm.STATUS_FAILURE), ended.describe())
+        if ended.status == vmm.STATUS_FAILURE:
+            self.assertEqual((ended.text(), len(ended.errors())), ("", 1), ended.describe())
+            self.assertRegex(ended.errors()[0], "^glassbox: .*: ")
+        self.assertEqual(self.list_files(), before)
+        return ended.status == vmm.STATUS_OK
+
+    def test_few_file_descriptors(self):
+        socket_path = self.directory / "socket"
+        for console in ("stdio", "pty", f"unix:{socket_path}"):
+            results = []
+            for limit in range(5, 40):
+                with self.subTest(console=console, limit=limit):
+                    results.append(self.assert_survives(
+                        ("prlimit", f"--nofile={limit}", "--"), "-c", 2, "--console", console,
+                        "--gdb", f"unix:{self.directory}/gdb"))
+            self.assertTrue(results[-1])
+            self.assertFalse(results[0])
+
+    def test_little_address_space(self):
+        if "asan" in str(vmm.BUILD) or "tsan" in str(vmm.BUILD):
+            self.skipTest("a sanitizer's shadow memory takes more than any limit")
+        results = []
+        for mib in (*range(20, 60, 4), 100, 200, 400, 1000):
+            with self.subTest(mib=mib):
+                results.append(self.assert_survives(("prlimit", f"--as={mib << 20}", "--"), "-m", "256M", "-c", 4))
+        self.assertTrue(results[-1])
+
     # The refusals are quick, so that a signal has to wait for the end of one at most
 
     def test_signal_while_it_loads(self):

@@ -18,6 +18,8 @@ TOLERATED = (
     # This machine has no PCI bus.
     r"PCI: Fatal: No config space access function found$",
     r"PCI: System does not support PCI$",
+    # On AMD, of 6.12: its firmware does not let the guest control the processor's performance.
+    r"amd_pstate: the _CPC object is not present in SBIOS or ACPI disabled$",
 )
 
 

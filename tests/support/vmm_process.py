@@ -89,7 +89,12 @@ class Vmm:
             if stream:
                 with contextlib.suppress(OSError):
                     stream.close()
+        self.hang_up()
+
+    def hang_up(self):
+        """Take its terminal away."""
         if self.terminal is not None:
+            self._sources.pop(self.terminal, None)
             os.close(self.terminal)
             os.close(self._slave)
             self.terminal = None
@@ -97,7 +102,7 @@ class Vmm:
     def pump(self, seconds):
         """Take in what it writes, for so long at most; return whether there was something."""
         if not self._sources:
-            time.sleep(min(seconds, 0.01))
+            time.sleep(seconds)
             return False
         readable, _, _ = select.select(list(self._sources), [], [], seconds)
         for fd in readable:
@@ -157,6 +162,9 @@ class Vmm:
                 break
         status = self.process.returncode
         return status if status >= 0 else STATUS_SIGNALLED - status
+
+    def has_ended(self):
+        return self.process.poll() is not None
 
     def signal(self, number):
         self.process.send_signal(number)
