@@ -25,11 +25,13 @@
 #include "trace/session_protocol.h"
 
 /* Bounds for an LTTng that hangs.  The helper has shorter ones for each of its steps. */
-#define START_TIMEOUT_MS 40000
-#define STOP_TIMEOUT_MS  60000
-#define END_TIMEOUT_MS   20000
+#define START_TIMEOUT_MS  40000
+#define STOP_TIMEOUT_MS   60000
+#define END_TIMEOUT_MS    20000
+/* Of a program whose shared libraries are not all there, by ld.so. */
+#define STATUS_NOT_LOADED 127
 /* Less room than this is filled by the start of any trace. */
-#define ROOM_MIN         MIB(16)
+#define ROOM_MIN          MIB(16)
 
 struct trace_session {
 	pid_t helper; /* reaped by us */
@@ -187,12 +189,16 @@ static int receive(const struct trace_session *session, int64_t deadline_ms,
 	}
 }
 
-/* A helper that does not end in time is killed; its daemon gets SIGTERM from the kernel then. */
-static void end_helper(struct trace_session *session, bool stays)
+/*
+ * A helper that does not end in time is killed; its daemon gets SIGTERM from the kernel then.
+ * Return: its exit status, or -1 if it has none.
+ */
+static int end_helper(struct trace_session *session, bool stays)
 {
 	int64_t deadline_ms = now_ms() + END_TIMEOUT_MS;
 	struct session_reply ignored;
-	int r;
+	int r, status = 0;
+	bool ended = false;
 
 	do
 		r = receive(session, deadline_ms, &ignored);
@@ -200,11 +206,13 @@ static void end_helper(struct trace_session *session, bool stays)
 	if (!stays) {
 		if (r < 0)
 			(void)kill(session->helper, SIGKILL);
-		while (waitpid(session->helper, NULL, 0) < 0 && errno == EINTR)
-			;
+		do
+			ended = waitpid(session->helper, &status, 0) == session->helper;
+		while (!ended && errno == EINTR);
 	}
 	(void)close(session->socket);
 	free(session);
+	return ended && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 static int start_helper(const char *dir, uint64_t buffer_size, struct trace_session **ret_session,
@@ -241,7 +249,8 @@ static int record_to(const char *path, uint64_t buffer_size, struct trace_sessio
 {
 	struct trace_session *session = NULL;
 	struct session_reply reply = { 0 };
-	int r;
+	int r, status;
+	bool died;
 
 	r = start_helper(path, buffer_size, &session, error);
 	if (r < 0)
@@ -251,16 +260,22 @@ static int record_to(const char *path, uint64_t buffer_size, struct trace_sessio
 		*ret_session = session;
 		return 0;
 	}
+	died = r == 0;
 	if (r > 0)
 		r = error_set(error, reply.code, "%s", reply.error.message);
-	else if (r == 0)
-		r = error_set(error, -EPIPE, "%s ended before it recorded", SESSION_HELPER);
-	else
+	else if (r < 0)
 		r = error_set_errno(error, r, "LTTng does not start recording");
 	(void)shutdown(session->socket, SHUT_WR);
 	if (r == -ETIMEDOUT)
 		(void)kill(session->helper, SIGKILL);
-	end_helper(session, reply.flags & SESSION_REPLY_STAYS);
+	status = end_helper(session, reply.flags & SESSION_REPLY_STAYS);
+	if (died && status == STATUS_NOT_LOADED)
+		r = error_set(error, -ELIBACC,
+			      "%s does not load, a library is missing (its package is "
+			      "liblttng-ctl0)",
+			      SESSION_HELPER);
+	else if (died)
+		r = error_set(error, -EPIPE, "%s ended before it recorded", SESSION_HELPER);
 	return r;
 }
 
@@ -312,6 +327,6 @@ int trace_session_stop(struct trace_session *session, struct trace_lost *ret_los
 	ret_lost->unfinished = r < 0 || (reply.flags & SESSION_REPLY_UNFINISHED);
 	if (r == -ETIMEDOUT)
 		(void)kill(session->helper, SIGKILL);
-	end_helper(session, reply.flags & SESSION_REPLY_STAYS);
+	(void)end_helper(session, reply.flags & SESSION_REPLY_STAYS);
 	return r;
 }
