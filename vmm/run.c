@@ -91,6 +91,16 @@ static int watch_signals(struct run *run)
 	return loop_add(run->loop, run->signal_fd, EPOLLIN, signal_arrived, run, &run->signals);
 }
 
+/* Its vCPUs are parked or joined. */
+static void trace_machine_end(const struct run *run, int status, const char *cause)
+{
+	struct vm *vm = run->board->vm;
+
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		vcpu_trace_counters(&vm->vcpus[i]);
+	trace_vm_stop((uint32_t)status, cause);
+}
+
 static int build_board(struct run *run, struct error *error);
 static int start_machine(struct run *run, struct error *error);
 
@@ -119,6 +129,8 @@ static void guest_reset(struct run *run, const struct vm_stop *stop)
 		return;
 	}
 	chardev_set_receiver(run->console, NULL);
+	/* For a trace it is another machine: its vCPUs count from 1 again. */
+	trace_machine_end(run, GLASSBOX_STATUS_OK, "reset");
 	board_destroy(run->board);
 	run->board = NULL;
 	if (build_board(run, &error) < 0 || start_machine(run, &error) < 0) {
@@ -343,9 +355,7 @@ static void tear_down(struct run *run)
 	if (vm) {
 		vm_end(vm);
 		vm_join(vm);
-		for (unsigned i = 0; i < vm->nr_vcpus; i++)
-			vcpu_trace_counters(&vm->vcpus[i]);
-		trace_vm_stop((uint32_t)run->status, run->cause ? run->cause : "failure");
+		trace_machine_end(run, run->status, run->cause ? run->cause : "failure");
 	}
 	if (run->gdb) {
 		const struct gdb_stop stop = { .kind = GDB_STOP_GUEST_EXITED,
