@@ -7,6 +7,7 @@
 #include "devices/legacy/rtc.h"
 #include "devices/legacy/serial.h"
 #include "vmm/boot/acpi.h"
+#include "vmm/boot/boot_thread.h"
 #include "vmm/cpuid.h"
 #include "vmm/vcpu.h"
 
@@ -130,7 +131,9 @@ static int create_devices(struct board *board)
 	return r;
 }
 
-static int load_kernel(struct board *board, const struct run_options *options, struct error *error)
+/* The loader has the guest's memory until boot_thread_finish(). */
+static int start_loading(struct board *board, const struct run_options *options,
+			 struct boot_thread **ret_loader, struct error *error)
 {
 	const struct acpi_config acpi = { .nr_cpus = options->cpus };
 	struct boot_config boot = {
@@ -144,44 +147,60 @@ static int load_kernel(struct board *board, const struct run_options *options, s
 	r = acpi_write_tables(&acpi, &board->vm->mem, &boot.acpi_rsdp_gpa, error);
 	if (r < 0)
 		return r;
-	r = boot_load(&boot, &board->vm->mem, &board->boot, error);
+	r = boot_thread_start(&boot, &board->vm->mem, ret_loader);
+	return r < 0 ? error_set_errno(error, r, "cannot start a thread to load the kernel") : 0;
+}
+
+/* Everything of the machine but what is in its memory. */
+static int build_machine(struct board *board, const struct board_config *config,
+			 struct error *error)
+{
+	const struct run_options *options = config->options;
+	int r;
+
+	r = vm_attach_kvm(board->vm, options->kvm_device, error);
 	if (r < 0)
 		return r;
-	r = vcpu_set_boot_state(&board->vm->vcpus[0], &board->boot);
+	r = host_timer_create(config->loop, &board->rtc_timer);
 	if (r < 0)
-		return error_set_errno(error, r, "KVM refuses the registers to boot with");
-	return 0;
+		return error_set_errno(error, r, "cannot make the timer of the RTC");
+	r = create_vcpus(board, options, error);
+	if (r < 0)
+		return r;
+	r = create_devices(board);
+	return r < 0 ? error_set_errno(error, r, "cannot make the devices") : 0;
 }
 
 int board_create(const struct board_config *config, struct board **ret_board, struct error *error)
 {
 	const struct run_options *options = config->options;
 	struct board *board = calloc(1, sizeof(*board));
+	struct boot_thread *loader = NULL;
 	int r;
 
 	if (!board)
 		return error_set_errno(error, -ENOMEM, "cannot build the machine");
 	board->console = config->console;
-	r = vm_create(options->kvm_device, options->memory, config->loop, &board->vm, error);
+	r = vm_create(options->memory, config->loop, &board->vm, error);
 	if (r < 0)
 		goto fail;
 	board->vm->events = config->events;
-	r = host_timer_create(config->loop, &board->rtc_timer);
-	if (r < 0) {
-		(void)error_set_errno(error, r, "cannot make the timer of the RTC");
-		goto fail;
-	}
-	r = create_vcpus(board, options, error);
+	r = start_loading(board, options, &loader, error);
 	if (r < 0)
 		goto fail;
-	r = create_devices(board);
+	r = build_machine(board, config, error);
 	if (r < 0) {
-		(void)error_set_errno(error, r, "cannot make the devices");
+		boot_thread_cancel(loader);
 		goto fail;
 	}
-	r = load_kernel(board, options, error);
+	r = boot_thread_finish(loader, &board->boot, error);
 	if (r < 0)
 		goto fail;
+	r = vcpu_set_boot_state(&board->vm->vcpus[0], &board->boot);
+	if (r < 0) {
+		(void)error_set_errno(error, r, "KVM refuses the registers to boot with");
+		goto fail;
+	}
 	*ret_board = board;
 	return 0;
 

@@ -26,20 +26,26 @@ static int map_ram(struct vm *vm, uint64_t size, struct error *error)
 	(void)madvise(ram, size, MADV_HUGEPAGE);
 	(void)madvise(ram, size, MADV_DONTDUMP);
 	r = guest_mem_add_region(&vm->mem, 0, low, ram);
-	if (r == 0)
-		r = kvm_set_memory(&vm->kvm, 0, 0, low, ram);
 	if (r == 0 && high > 0)
 		r = guest_mem_add_region(&vm->mem, BOOT_ABOVE_4G_GPA, high, ram + low);
-	if (r == 0 && high > 0)
-		r = kvm_set_memory(&vm->kvm, 1, BOOT_ABOVE_4G_GPA, high, ram + low);
-	if (r < 0)
-		return error_set_errno(error, r, "KVM refuses %" PRIu64 " MiB of guest memory",
-				       size >> 20);
-	return 0;
+	return r < 0 ? error_set_errno(error, r, "cannot use the guest memory") : 0;
 }
 
-int vm_create(const char *kvm_path, uint64_t ram_size, struct loop *loop, struct vm **ret_vm,
-	      struct error *error)
+static int give_ram_to_kvm(struct vm *vm, struct error *error)
+{
+	uint64_t low = MIN(vm->ram_size, BOOT_MMIO_HOLE_GPA), high = vm->ram_size - low;
+	uint8_t *ram = vm->ram;
+	int r;
+
+	r = kvm_set_memory(&vm->kvm, 0, 0, low, ram);
+	if (r == 0 && high > 0)
+		r = kvm_set_memory(&vm->kvm, 1, BOOT_ABOVE_4G_GPA, high, ram + low);
+	return r < 0 ? error_set_errno(error, r, "KVM refuses %" PRIu64 " MiB of guest memory",
+				       vm->ram_size >> 20)
+		     : 0;
+}
+
+int vm_create(uint64_t ram_size, struct loop *loop, struct vm **ret_vm, struct error *error)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
 	int r;
@@ -52,19 +58,27 @@ int vm_create(const char *kvm_path, uint64_t ram_size, struct loop *loop, struct
 	vm->mmio.space = TRACE_SPACE_MMIO;
 	(void)pthread_mutex_init(&vm->lock, NULL);
 	(void)pthread_cond_init(&vm->changed, NULL);
-	r = kvm_open(kvm_path, &vm->kvm, error);
-	if (r == 0)
-		r = kvm_create_vm(&vm->kvm, error);
-	if (r == 0)
-		r = kvm_create_irqchip(&vm->kvm, error);
-	if (r == 0)
-		r = map_ram(vm, ram_size, error);
+	r = map_ram(vm, ram_size, error);
 	if (r < 0) {
 		vm_destroy(vm);
 		return r;
 	}
 	*ret_vm = vm;
 	return 0;
+}
+
+int vm_attach_kvm(struct vm *vm, const char *kvm_path, struct error *error)
+{
+	int r;
+
+	r = kvm_open(kvm_path, &vm->kvm, error);
+	if (r == 0)
+		r = kvm_create_vm(&vm->kvm, error);
+	if (r == 0)
+		r = kvm_create_irqchip(&vm->kvm, error);
+	if (r == 0)
+		r = give_ram_to_kvm(vm, error);
+	return r;
 }
 
 void vm_destroy(struct vm *vm)

@@ -89,15 +89,24 @@ struct vm {
 };
 
 /**
- * vm_create() - a VM with RAM, interrupt controllers and no vCPU
- * @kvm_path: usually "/dev/kvm"
+ * vm_create() - a VM that has RAM, and nothing else yet
  * @ram_size: bytes, a multiple of 4 KiB; the part above BOOT_MMIO_HOLE_GPA goes above 4 GiB
  * @loop: borrowed until vm_destroy()
  *
  * Return: 0, or -errno with @error set.
  */
-int vm_create(const char *kvm_path, uint64_t ram_size, struct loop *loop, struct vm **ret_vm,
-	      struct error *error) __must_check;
+int vm_create(uint64_t ram_size, struct loop *loop, struct vm **ret_vm, struct error *error)
+	__must_check;
+
+/**
+ * vm_attach_kvm() - open KVM and give it the RAM, and the VM interrupt controllers; once
+ * @kvm_path: usually "/dev/kvm"
+ *
+ * The RAM may be written to meanwhile, by another thread: KVM waits here, some ms for each call
+ * that changes what its vCPUs could see.  Return: 0, or -errno with @error set; the VM is of no use
+ * then.
+ */
+int vm_attach_kvm(struct vm *vm, const char *kvm_path, struct error *error) __must_check;
 
 /** vm_destroy() - after vm_end() and vm_join(), or if no vCPU was started; NULL is fine */
 void vm_destroy(struct vm *vm);

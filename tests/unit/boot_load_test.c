@@ -8,6 +8,7 @@
 #include "tests/unit/cmocka_all.h"
 #include "tests/unit/kernel_image.h"
 #include "vmm/boot/boot.h"
+#include "vmm/boot/boot_thread.h"
 #include "vmm/boot/e820.h"
 #include "vmm/boot/pvh.h"
 
@@ -459,6 +460,47 @@ static void a_guest_of_less_than_a_mebibyte_is_refused(void **unused)
 	guest_destroy(&mem);
 }
 
+static void a_thread_loads_what_its_starter_asked_for(void **unused)
+{
+	struct guest_mem mem = guest_create(GUEST_SIZE);
+	struct image elf = image_elf();
+	char *path = image_path(&elf);
+	struct boot_config config = { .kernel_path = path, .cmdline = "quiet" };
+	struct boot_thread *thread = NULL;
+	struct error error = { 0 };
+	struct boot_state state;
+
+	(void)unused;
+	assert_int_equal(boot_thread_start(&config, &mem, &thread), 0);
+	config = (struct boot_config){ 0 }; /* it has a copy */
+	assert_int_equal(boot_thread_finish(thread, &state, &error), 0);
+	expect_elf_in_memory(&elf, &mem);
+	assert_int_equal(state.rip, IMAGE_ELF_ENTRY);
+	assert_string_equal(state.description, "ELF, 64-bit Linux entry");
+	image_path_free(path);
+	image_free(&elf);
+	guest_destroy(&mem);
+}
+
+static void a_thread_tells_why_it_failed(void **unused)
+{
+	struct guest_mem mem = guest_create(GUEST_SIZE);
+	const struct boot_config config = { .kernel_path = "/nonexistent", .cmdline = "" };
+	struct boot_thread *thread = NULL;
+	struct boot_state state = { .rip = 1 };
+	struct error error = { 0 };
+
+	(void)unused;
+	assert_int_equal(boot_thread_start(&config, &mem, &thread), 0);
+	assert_int_equal(boot_thread_finish(thread, &state, &error), -ENOENT);
+	expect_words(&error, "/nonexistent");
+	assert_int_equal(state.rip, 1);
+	assert_int_equal(boot_thread_start(&config, &mem, &thread), 0);
+	boot_thread_cancel(thread);
+	boot_thread_cancel(NULL);
+	guest_destroy(&mem);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,6 +516,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_kernel_is_refused),
 		cmocka_unit_test(bad_payloads_are_refused),
 		cmocka_unit_test(a_guest_of_less_than_a_mebibyte_is_refused),
+		cmocka_unit_test(a_thread_loads_what_its_starter_asked_for),
+		cmocka_unit_test(a_thread_tells_why_it_failed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

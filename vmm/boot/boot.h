@@ -3,8 +3,8 @@
  * From a kernel file to a machine that can run its first instruction.
  *
  * Reads the kernel and the initrd, unpacks, copies into guest memory, and writes what the x86 Linux
- * boot protocol wants (Documentation/arch/x86/boot.rst).  Knows no KVM.  Main thread, before any
- * vCPU runs.
+ * boot protocol wants (Documentation/arch/x86/boot.rst).  Knows no KVM.  One thread at a
+ * time, before any vCPU runs.
  */
 #ifndef GLASSBOX_VMM_BOOT_BOOT_H
 #define GLASSBOX_VMM_BOOT_BOOT_H
