@@ -33,7 +33,7 @@ struct unpack {
 	struct error *error;
 };
 
-static int emit(struct unpack *u, size_t len)
+static int emit_from(struct unpack *u, const uint8_t *data, size_t len)
 {
 	if (len == 0)
 		return 0;
@@ -42,7 +42,23 @@ static int emit(struct unpack *u, size_t len)
 				 "it unpacks to more than the %" PRIu64 " MiB it may have",
 				 u->limit >> 20);
 	u->total += len;
-	return u->sink(u->opaque, u->buf, len, u->error);
+	return u->sink(u->opaque, data, len, u->error);
+}
+
+static int emit(struct unpack *u, size_t len)
+{
+	return emit_from(u, u->buf, len);
+}
+
+/* NULL if there is no memory. */
+static uint8_t *map_buffer(size_t len)
+{
+	uint8_t *buf = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (buf == MAP_FAILED)
+		return NULL;
+	(void)madvise(buf, len, MADV_HUGEPAGE);
+	return buf;
 }
 
 static int damaged(struct unpack *u, const char *format)
@@ -155,6 +171,54 @@ static int unpack_lzma(struct unpack *u)
 	return r;
 }
 
+static uint32_t read_le32(const uint8_t *from)
+{
+	uint32_t value;
+
+	memcpy(&value, from, sizeof(value));
+	return le32toh(value);
+}
+
+/* What the frame unpacks to, where itself or what Linux appends to it tells; 0 if neither does. */
+static uint64_t zstd_size(const struct unpack *u, size_t frame_len)
+{
+	unsigned long long size = ZSTD_getFrameContentSize(u->in, u->in_len);
+
+	if (size != ZSTD_CONTENTSIZE_UNKNOWN && size != ZSTD_CONTENTSIZE_ERROR)
+		return size;
+	return u->in_len - frame_len == 4 ? read_le32(u->in + frame_len) : 0;
+}
+
+/*
+ * In one piece.  Kernels are packed with a window as large as they are: as a stream libzstd would
+ * keep all of it too, in small pages, and copy out of it.  Return: false if that cannot be, and the
+ * stream is to say why.
+ */
+static bool unpack_zstd_whole(struct unpack *u, int *ret_result)
+{
+	size_t frame_len = ZSTD_findFrameCompressedSize(u->in, u->in_len);
+	uint64_t size;
+	uint8_t *buf;
+	bool whole;
+
+	if (ZSTD_isError(frame_len))
+		return false;
+	size = zstd_size(u, frame_len);
+	if (size == 0 || size > MIN(u->limit, (uint64_t)MAX_WINDOW))
+		return false;
+	buf = map_buffer(size);
+	if (!buf)
+		return false;
+	whole = ZSTD_decompress(buf, size, u->in, frame_len) == size;
+	if (whole) {
+		u->in += frame_len;
+		u->in_len -= frame_len;
+		*ret_result = emit_from(u, buf, size);
+	}
+	(void)munmap(buf, size);
+	return whole;
+}
+
 static int zstd_all(struct unpack *u, ZSTD_DCtx *zstd)
 {
 	ZSTD_inBuffer in = { .src = u->in, .size = u->in_len };
@@ -184,9 +248,12 @@ static int zstd_all(struct unpack *u, ZSTD_DCtx *zstd)
 
 static int unpack_zstd(struct unpack *u)
 {
-	ZSTD_DCtx *zstd = ZSTD_createDCtx();
+	ZSTD_DCtx *zstd;
 	int r;
 
+	if (unpack_zstd_whole(u, &r))
+		return r;
+	zstd = ZSTD_createDCtx();
 	if (!zstd ||
 	    ZSTD_isError(ZSTD_DCtx_setParameter(zstd, ZSTD_d_windowLogMax, MAX_WINDOW_LOG)))
 		r = no_memory(u, "zstd");
@@ -194,14 +261,6 @@ static int unpack_zstd(struct unpack *u)
 		r = zstd_all(u, zstd);
 	(void)ZSTD_freeDCtx(zstd);
 	return r;
-}
-
-static uint32_t read_le32(const uint8_t *from)
-{
-	uint32_t value;
-
-	memcpy(&value, from, sizeof(value));
-	return le32toh(value);
 }
 
 static int unpack_lz4(struct unpack *u)
@@ -290,10 +349,9 @@ int unpack_stream(const uint8_t *data, size_t len, uint64_t limit, unpack_sink *
 				 "zstd and lz4 are",
 				 format->name);
 	u.buf_len = format->piece;
-	u.buf = mmap(NULL, u.buf_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (u.buf == MAP_FAILED)
+	u.buf = map_buffer(u.buf_len);
+	if (!u.buf)
 		return no_memory(&u, format->name);
-	(void)madvise(u.buf, u.buf_len, MADV_HUGEPAGE);
 	r = format->unpack(&u);
 	(void)munmap(u.buf, u.buf_len);
 	if (r < 0)

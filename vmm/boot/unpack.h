@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The compression formats of kernel images, as a stream: what comes out is handed on in pieces, so
- * that nothing the size of a kernel is ever allocated and each byte is copied once more at most.
+ * The compression formats of kernel images, as a stream: what comes out is handed on in pieces, and
+ * each byte is copied once more at most.  Only zstd takes memory of the kernel's size, as it would
+ * for its window; the piece is the whole then.
  */
 #ifndef GLASSBOX_VMM_BOOT_UNPACK_H
 #define GLASSBOX_VMM_BOOT_UNPACK_H
