@@ -27,6 +27,11 @@ struct device_ops {
 	void (*write)(struct device *dev, uint64_t off, const void *buf, unsigned len);
 	void (*reset)(struct device *dev);   /* to the state after power-on */
 	void (*destroy)(struct device *dev); /* frees it; NULL is fine */
+	/*
+	 * Optional, for a device that others are behind: which of them answers, with *@off made
+	 * its own; NULL: none.  The caller then calls that one.
+	 */
+	struct device *(*route)(struct device *dev, uint64_t *off, unsigned len);
 };
 
 /* A register's name for people and traces; tables end with a NULL name. */

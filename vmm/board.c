@@ -135,12 +135,18 @@ static int create_devices(struct board *board)
 static int start_loading(struct board *board, const struct run_options *options,
 			 struct boot_thread **ret_loader, struct error *error)
 {
-	const struct acpi_config acpi = { .nr_cpus = options->cpus };
+	const struct acpi_config acpi = {
+		.nr_cpus = options->cpus,
+		.ecam_gpa = ACPI_PCI_ECAM_GPA,
+		.ecam_buses = 1,
+	};
 	struct boot_config boot = {
 		.kernel_path = options->kernel,
 		.initrd_path = options->initrd,
 		.cmdline = options->append,
 		.kaslr = options->kaslr,
+		.ecam_gpa = ACPI_PCI_ECAM_GPA,
+		.ecam_size = PCI_ECAM_SIZE,
 	};
 	int r;
 
@@ -168,7 +174,9 @@ static int build_machine(struct board *board, const struct board_config *config,
 	if (r < 0)
 		return r;
 	r = create_devices(board);
-	return r < 0 ? error_set_errno(error, r, "cannot make the devices") : 0;
+	if (r < 0)
+		return error_set_errno(error, r, "cannot make the devices");
+	return machine_pci_create(board->vm, &board->pci, error);
 }
 
 int board_create(const struct board_config *config, struct board **ret_board, struct error *error)
@@ -217,6 +225,7 @@ void board_destroy(struct board *board)
 		vm_end(board->vm);
 		vm_join(board->vm);
 	}
+	machine_pci_destroy(board->pci);
 	device_destroy(board->pm);
 	device_destroy(board->i8042);
 	device_destroy(board->rtc);

@@ -13,6 +13,7 @@
 #include "vmm/irq.h"
 #include "vmm/options.h"
 #include "vmm/panic_watch.h"
+#include "vmm/pci_host.h"
 #include "vmm/vm.h"
 
 struct board_config {
@@ -28,6 +29,7 @@ struct board {
 	struct panic_watch panic; /* the serial port's lock; or while all vCPUs are parked */
 	struct char_backend console;
 
+	struct machine_pci *pci;
 	struct irq serial_irq, rtc_irq, sci_irq;
 	struct host_timer *rtc_timer;
 	struct device *serial, *rtc, *i8042, *pm;

@@ -44,25 +44,38 @@ static const struct bus_range *find_range(const struct bus *bus, uint64_t addr, 
 	return &bus->ranges[low - 1];
 }
 
-struct device *bus_read(const struct bus *bus, uint64_t addr, void *buf, unsigned len)
+/* The device at @addr and the offset there; NULL if none answers. */
+static struct device *find_device(const struct bus *bus, uint64_t addr, unsigned len,
+				  uint64_t *ret_off)
 {
 	const struct bus_range *range = find_range(bus, addr, len);
 
-	memset(buf, 0xff, len);
 	if (!range)
 		return NULL;
-	range->dev->ops->read(range->dev, addr - range->base, buf, len);
-	return range->dev;
+	*ret_off = addr - range->base;
+	return range->dev->ops->route ? range->dev->ops->route(range->dev, ret_off, len)
+				      : range->dev;
+}
+
+struct device *bus_read(const struct bus *bus, uint64_t addr, void *buf, unsigned len)
+{
+	uint64_t off;
+	struct device *dev = find_device(bus, addr, len, &off);
+
+	memset(buf, 0xff, len);
+	if (dev)
+		dev->ops->read(dev, off, buf, len);
+	return dev;
 }
 
 struct device *bus_write(const struct bus *bus, uint64_t addr, const void *buf, unsigned len)
 {
-	const struct bus_range *range = find_range(bus, addr, len);
+	uint64_t off;
+	struct device *dev = find_device(bus, addr, len, &off);
 
-	if (!range)
-		return NULL;
-	range->dev->ops->write(range->dev, addr - range->base, buf, len);
-	return range->dev;
+	if (dev)
+		dev->ops->write(dev, off, buf, len);
+	return dev;
 }
 
 void bus_trace(const struct bus *bus)

@@ -21,6 +21,12 @@ static int kvm_ioctl(int fd, unsigned long request, void *argument)
 	return r < 0 ? -errno : r;
 }
 
+/* The ioctls want pointers without const, though they only read what these point to. */
+static void *unconst(const void *ptr)
+{
+	return (void *)(uintptr_t)ptr;
+}
+
 int kvm_check_extension(const struct kvm *kvm, unsigned capability)
 {
 	int fd = kvm->vm_fd >= 0 ? kvm->vm_fd : kvm->fd;
@@ -60,6 +66,10 @@ static int check_needs(const struct kvm *kvm, const char *path, struct error *er
 		{ KVM_CAP_SET_TSS_ADDR, "KVM_CAP_SET_TSS_ADDR" },
 		{ KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID" },
 		{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" },
+		{ KVM_CAP_IRQ_ROUTING, "KVM_CAP_IRQ_ROUTING" },
+		{ KVM_CAP_IRQFD, "KVM_CAP_IRQFD" },
+		{ KVM_CAP_SIGNAL_MSI, "KVM_CAP_SIGNAL_MSI" },
+		{ KVM_CAP_IOEVENTFD, "KVM_CAP_IOEVENTFD" },
 	};
 	char missing[256] = "";
 	size_t len = 0;
@@ -165,6 +175,46 @@ int kvm_irq_line(const struct kvm *kvm, unsigned gsi, bool level)
 	return kvm_ioctl(kvm->vm_fd, KVM_IRQ_LINE, &line);
 }
 
+int kvm_signal_msi(const struct kvm *kvm, uint64_t address, uint32_t data)
+{
+	struct kvm_msi msi = {
+		.address_lo = (uint32_t)address,
+		.address_hi = (uint32_t)(address >> 32),
+		.data = data,
+	};
+
+	return kvm_ioctl(kvm->vm_fd, KVM_SIGNAL_MSI, &msi);
+}
+
+int kvm_set_gsi_routing(const struct kvm *kvm, const struct kvm_irq_routing_entry *entries,
+			unsigned nr_entries)
+{
+	size_t size = nr_entries * sizeof(*entries);
+	_cleanup_free_ struct kvm_irq_routing *routing = calloc(1, sizeof(*routing) + size);
+
+	if (!routing)
+		return -ENOMEM;
+	routing->nr = nr_entries;
+	memcpy(routing->entries, entries, size);
+	return kvm_ioctl(kvm->vm_fd, KVM_SET_GSI_ROUTING, routing);
+}
+
+int kvm_irqfd(const struct kvm *kvm, int fd, unsigned gsi, bool assign)
+{
+	struct kvm_irqfd request = {
+		.fd = (uint32_t)fd,
+		.gsi = gsi,
+		.flags = assign ? 0 : KVM_IRQFD_FLAG_DEASSIGN,
+	};
+
+	return kvm_ioctl(kvm->vm_fd, KVM_IRQFD, &request);
+}
+
+int kvm_ioeventfd(const struct kvm *kvm, const struct kvm_ioeventfd *request)
+{
+	return kvm_ioctl(kvm->vm_fd, KVM_IOEVENTFD, unconst(request));
+}
+
 int kvm_get_supported_cpuid(const struct kvm *kvm, struct kvm_cpuid2 **ret_cpuid)
 {
 	_cleanup_free_ struct kvm_cpuid2 *cpuid = NULL;
@@ -219,12 +269,6 @@ void kvm_vcpu_destroy(struct kvm_vcpu *vcpu)
 int kvm_vcpu_run(struct kvm_vcpu *vcpu)
 {
 	return ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
-}
-
-/* The ioctls want pointers without const, though they only read what these point to. */
-static void *unconst(const void *ptr)
-{
-	return (void *)(uintptr_t)ptr;
 }
 
 int kvm_vcpu_set_cpuid(struct kvm_vcpu *vcpu, const struct kvm_cpuid2 *cpuid)

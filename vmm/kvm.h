@@ -68,6 +68,24 @@ int kvm_set_memory(const struct kvm *kvm, unsigned slot, uint64_t gpa, uint64_t 
 /** kvm_irq_line() - 4.25; level of @gsi.  Any thread. */
 int kvm_irq_line(const struct kvm *kvm, unsigned gsi, bool level);
 
+/**
+ * kvm_signal_msi() - 4.71; deliver an MSI message without a route.  Any thread.
+ *
+ * Return: the number of vCPUs that got it, 0 if none did, or -errno.
+ */
+int kvm_signal_msi(const struct kvm *kvm, uint64_t address, uint32_t data);
+
+/** kvm_set_gsi_routing() - 4.52; replace the whole table, that of the interrupt controllers too */
+int kvm_set_gsi_routing(const struct kvm *kvm, const struct kvm_irq_routing_entry *entries,
+			unsigned nr_entries) __must_check;
+
+/** kvm_irqfd() - 4.75; a write to eventfd @fd raises @gsi, until it is taken back (@assign false)
+ */
+int kvm_irqfd(const struct kvm *kvm, int fd, unsigned gsi, bool assign);
+
+/** kvm_ioeventfd() - 4.59; a guest's write signals an eventfd and causes no exit to us */
+int kvm_ioeventfd(const struct kvm *kvm, const struct kvm_ioeventfd *request);
+
 /** kvm_get_supported_cpuid() - 4.46; free() the result */
 int kvm_get_supported_cpuid(const struct kvm *kvm, struct kvm_cpuid2 **ret_cpuid) __must_check;
 

@@ -8,6 +8,7 @@
 #include "vmm/boot/boot.h"
 
 #include "dsdt.hex" /* dsdt_aml_code, made by iasl from dsdt.asl */
+#include "pci.hex"  /* pci_aml_code, from pci.asl */
 
 #define OEM_ID         "GLSBOX"
 #define OEM_TABLE_ID   "GLASSBOX"
@@ -21,6 +22,7 @@
 #define GSI_PIT        2 /* where KVM's routing takes IRQ 0 on the IOAPIC */
 #define ALL_PROCESSORS 255
 #define MAX_PROCESSORS 255
+#define MAX_TABLES     4 /* in the XSDT */
 #define MADT_LAPIC     0
 #define MADT_IOAPIC    1
 #define MADT_OVERRIDE  2
@@ -194,7 +196,7 @@ static const void *put_xsdt(struct area *area, const uint64_t *tables, unsigned 
 {
 	struct {
 		struct acpi_header header;
-		uint64_t tables[3];
+		uint64_t tables[MAX_TABLES];
 	} ACPI_PACKED xsdt = { 0 };
 	size_t size = sizeof(xsdt.header) + nr_tables * sizeof(xsdt.tables[0]);
 
@@ -217,7 +219,7 @@ static int put_all(struct area *area, const struct acpi_config *config, uint64_t
 	struct acpi_rsdp *rsdp = take_room(area, sizeof(*rsdp));
 	const void *facs = put_facs(area);
 	const void *dsdt = put_table(area, dsdt_aml_code, sizeof(dsdt_aml_code));
-	const void *tables[3], *xsdt;
+	const void *tables[MAX_TABLES], *xsdt;
 	uint64_t table_gpas[ARRAY_SIZE(tables)];
 	unsigned nr = 0;
 
@@ -225,8 +227,10 @@ static int put_all(struct area *area, const struct acpi_config *config, uint64_t
 		return -ENOSPC;
 	tables[nr++] = put_fadt(area, gpa_of(area, facs), gpa_of(area, dsdt));
 	tables[nr++] = put_madt(area, config->nr_cpus);
-	if (config->ecam_gpa != 0)
+	if (config->ecam_gpa != 0) {
 		tables[nr++] = put_mcfg(area, config);
+		tables[nr++] = put_table(area, pci_aml_code, sizeof(pci_aml_code));
+	}
 	for (unsigned i = 0; i < nr; i++) {
 		if (!tables[i])
 			return -ENOSPC;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ACPI tables (ACPI 6.5): RSDP, XSDT, FADT, FACS, MADT, MCFG (when there is a PCI host bridge) and
- * the DSDT that dsdt.asl is compiled to at build time.
+ * ACPI tables (ACPI 6.5): RSDP, XSDT, FADT, FACS, MADT and the DSDT that dsdt.asl is compiled to at
+ * build time; when there is a PCI host bridge, MCFG and the SSDT of pci.asl, too.
  *
  * The FADT declares a fixed power button (a press sets PWRBTN_STS and raises the SCI), no sleep
  * button, no SMI_CMD (always in ACPI mode), an RTC, and neither a VGA nor a keyboard controller.
@@ -24,9 +24,20 @@
 #define ACPI_IOAPIC_GPA    0xfec00000ull
 #define ACPI_LAPIC_GPA     0xfee00000ull
 
+/*
+ * The PCI host bridge, the same numbers in pci.asl.  ECAM may grow to 256 MiB, the windows are for
+ * base address registers alone; from 0xfe000000 on there is room for devices that do not move.
+ */
+#define ACPI_PCI_ECAM_GPA  0xc0000000ull
+#define ACPI_PCI_MMIO_GPA  0xd0000000ull
+#define ACPI_PCI_MMIO_SIZE 0x2e000000ull
+#define ACPI_PCI_PIO_PORT  0xc000
+#define ACPI_PCI_PIO_SIZE  0x4000
+#define ACPI_PCI_INTX_GSI  16 /* the first of eight lines */
+
 struct acpi_config {
 	unsigned nr_cpus;    /* 1..255; APIC ids are 0..nr_cpus-1 */
-	uint64_t ecam_gpa;   /* base of PCI configuration space for the MCFG; 0: no PCI */
+	uint64_t ecam_gpa;   /* base of PCI configuration space, ACPI_PCI_ECAM_GPA; 0: no PCI */
 	unsigned ecam_buses; /* number of buses behind it */
 };
 
