@@ -184,6 +184,9 @@ void pci_function_reset(struct pci_function *fn)
 {
 	fn->config = fn->initial;
 	apply_header(fn);
+	for (unsigned i = 0; i < PCI_STD_NUM_BARS; i++)
+		if (fn->bars[i].kind != PCI_BAR_NONE)
+			fn->bars[i].dev->ops->reset(fn->bars[i].dev);
 	for (unsigned i = 0; i < fn->nr_watches; i++) {
 		const struct pci_watch *watch = &fn->watches[i];
 

@@ -130,7 +130,8 @@ void pci_function_attach(struct pci_function *fn, const struct pci_bus_ops *bus,
 void pci_function_read(struct pci_function *fn, uint64_t off, void *buf, unsigned len);
 void pci_function_write(struct pci_function *fn, uint64_t off, const void *buf, unsigned len);
 
-/** pci_function_reset() - for the host bridge, under its lock: to the state after power-on */
+/** pci_function_reset() - for the host bridge, under its lock: to the state after power-on, with
+ * what is behind the base address registers */
 void pci_function_reset(struct pci_function *fn);
 
 /**

@@ -24,7 +24,7 @@
 
 /*
  * The generic PCI Express host bridge of virtual machines: no guest knows a quirk for it.  It wants
- * no driver.
+ * no driver, and has no extended space, in which Linux would look around.
  */
 #define BRIDGE_VENDOR     0x1b36
 #define BRIDGE_DEVICE     0x0008
@@ -243,7 +243,7 @@ int pci_host_create(const struct pci_host_config *config, struct pci_host **ret_
 	host->ports = (struct device){ &ports_ops, port_registers, "pci-config" };
 	host->ecam = (struct device){ &ecam_ops, NULL, "pci-ecam" };
 	memcpy(host->intx, config->intx, sizeof(host->intx));
-	pci_function_init(&host->bridge, NULL, "pci-host", &bridge, PCI_CFG_SPACE_EXP_SIZE);
+	pci_function_init(&host->bridge, NULL, "pci-host", &bridge, PCI_CFG_SPACE_SIZE);
 	r = pci_host_add(host, 0, &host->bridge);
 	if (r == 0)
 		r = pci_window_create("pci-pio", TRACE_SPACE_PIO, config->pio_base,

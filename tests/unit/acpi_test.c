@@ -13,7 +13,7 @@
 #include "vmm/boot/acpi.h"
 #include "vmm/boot/boot.h"
 
-#define ECAM_GPA 0xe0000000ull
+#define ECAM_GPA ACPI_PCI_ECAM_GPA
 
 static const struct acpi_config two_cpus = { .nr_cpus = 2 };
 static const struct acpi_config with_pci = { .nr_cpus = 32,
@@ -184,6 +184,7 @@ static void mcfg_is_there_with_pci_only(void **state)
 
 	(void)state;
 	assert_null(find_table(&mem, write_tables(&two_cpus, &mem), "MCFG"));
+	assert_null(find_table(&mem, write_tables(&two_cpus, &mem), "SSDT"));
 	mcfg = find_table(&mem, write_tables(&with_pci, &mem), "MCFG");
 	assert_non_null(mcfg);
 	assert_int_equal(get(mcfg, 4, 4), 60);
@@ -191,6 +192,7 @@ static void mcfg_is_there_with_pci_only(void **state)
 	assert_int_equal(get(mcfg, 52, 2), 0);
 	assert_int_equal(mcfg[54], 0);
 	assert_int_equal(mcfg[55], 255);
+	assert_non_null(find_table(&mem, write_tables(&with_pci, &mem), "SSDT"));
 	guest_destroy(&mem);
 }
 
@@ -264,8 +266,10 @@ static void iasl_reads_every_table(void **state)
 	static const char *const fadt_words[] = { "SystemIO", "Fixed ACPI Description Table",
 						  NULL };
 	static const char *const madt_words[] = { "I/O APIC", "Local APIC NMI", NULL };
-	static const char *const mcfg_words[] = { "00000000E0000000", NULL };
+	static const char *const mcfg_words[] = { "00000000C0000000", NULL };
 	static const char *const dsdt_words[] = { "_S5", "PNP0501", "PNP0B00", "0x03F8", NULL };
+	char ecam[16], mmio[16], mmio_end[16], pio[16];
+	const char *const pci_words[] = { "PNP0A08", "PNP0C02", ecam, mmio, mmio_end, pio, NULL };
 	char folder[] = "/tmp/acpi_test.XXXXXX", command[64];
 	struct guest_mem mem;
 	const uint8_t *fadt;
@@ -276,6 +280,12 @@ static void iasl_reads_every_table(void **state)
 		print_message("iasl is not installed\n");
 		skip();
 	}
+	/* pci.asl cannot include acpi.h. */
+	(void)snprintf(ecam, sizeof(ecam), "0x%08llX", ACPI_PCI_ECAM_GPA);
+	(void)snprintf(mmio, sizeof(mmio), "0x%08llX", ACPI_PCI_MMIO_GPA);
+	(void)snprintf(mmio_end, sizeof(mmio_end), "0x%08llX",
+		       ACPI_PCI_MMIO_GPA + ACPI_PCI_MMIO_SIZE - 1);
+	(void)snprintf(pio, sizeof(pio), "0x%04X", ACPI_PCI_PIO_PORT);
 	assert_non_null(mkdtemp(folder));
 	mem = guest_create(MIB(1));
 	rsdp = write_tables(&with_pci, &mem);
@@ -284,6 +294,7 @@ static void iasl_reads_every_table(void **state)
 	expect_disassembly(folder, find_table(&mem, rsdp, "APIC"), madt_words);
 	expect_disassembly(folder, find_table(&mem, rsdp, "MCFG"), mcfg_words);
 	expect_disassembly(folder, get_table(&mem, get(fadt, 40, 4), "DSDT"), dsdt_words);
+	expect_disassembly(folder, find_table(&mem, rsdp, "SSDT"), pci_words);
 	(void)snprintf(command, sizeof(command), "rm -r %s", folder);
 	assert_int_equal(system(command), 0);
 	guest_destroy(&mem);

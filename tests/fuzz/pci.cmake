@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+glassbox_fuzz_target(pci_fuzz pci_fuzz.c LIBS glassbox_devices)
