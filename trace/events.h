@@ -75,6 +75,15 @@ LTTNG_UST_TRACEPOINT_ENUM(glassbox, stop_reason,
 	)
 )
 
+LTTNG_UST_TRACEPOINT_ENUM(glassbox, irq_decision,
+	LTTNG_UST_TP_ENUM_VALUES(
+		lttng_ust_field_enum_value("sent", TRACE_IRQ_SENT)
+		lttng_ust_field_enum_value("suppressed", TRACE_IRQ_SUPPRESSED)
+		lttng_ust_field_enum_value("coalesced", TRACE_IRQ_COALESCED)
+		lttng_ust_field_enum_value("masked", TRACE_IRQ_MASKED)
+	)
+)
+
 LTTNG_UST_TRACEPOINT_EVENT(glassbox, exit,
 	LTTNG_UST_TP_ARGS(uint32_t, vcpu, uint64_t, seq, uint32_t, reason, uint64_t, rip,
 			  uint32_t, space, uint64_t, addr, uint32_t, len, uint32_t, is_write,
@@ -239,6 +248,148 @@ LTTNG_UST_TRACEPOINT_EVENT(glassbox, power,
 	)
 )
 LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, power, LTTNG_UST_TRACEPOINT_LOGLEVEL_INFO)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_status,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, old_status, uint32_t, new_status),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer_hex(uint8_t, old_status, old_status)
+		lttng_ust_field_integer_hex(uint8_t, new_status, new_status)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_status, LTTNG_UST_TRACEPOINT_LOGLEVEL_INFO)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_features,
+	LTTNG_UST_TP_ARGS(const char *, device, uint64_t, offered, uint64_t, accepted,
+			  uint32_t, accepted_ok),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer_hex(uint64_t, offered, offered)
+		lttng_ust_field_integer_hex(uint64_t, accepted, accepted)
+		lttng_ust_field_integer(uint8_t, accepted_ok, accepted_ok)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_features, LTTNG_UST_TRACEPOINT_LOGLEVEL_INFO)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_queue,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, queue, uint32_t, size,
+			  uint64_t, desc_area, uint64_t, driver_area, uint64_t, device_area,
+			  uint32_t, enabled),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer(uint16_t, queue, queue)
+		lttng_ust_field_integer(uint16_t, size, size)
+		lttng_ust_field_integer_hex(uint64_t, desc_area, desc_area)
+		lttng_ust_field_integer_hex(uint64_t, driver_area, driver_area)
+		lttng_ust_field_integer_hex(uint64_t, device_area, device_area)
+		lttng_ust_field_integer(uint8_t, enabled, enabled)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_queue, LTTNG_UST_TRACEPOINT_LOGLEVEL_INFO)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_kick,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, queue, uint32_t, avail,
+			  uint32_t, last_avail, const char *, via),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer(uint16_t, queue, queue)
+		lttng_ust_field_integer(uint16_t, avail, avail)
+		lttng_ust_field_integer(uint16_t, last_avail, last_avail)
+		lttng_ust_field_string(via, via)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_kick, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_MODULE)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_desc,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, queue, uint64_t, seq,
+			  uint32_t, position, uint64_t, addr, uint32_t, len, uint32_t, flags,
+			  uint32_t, next),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer(uint16_t, queue, queue)
+		lttng_ust_field_integer(uint64_t, seq, seq)
+		lttng_ust_field_integer(uint16_t, position, position)
+		lttng_ust_field_integer_hex(uint64_t, addr, addr)
+		lttng_ust_field_integer(uint32_t, len, len)
+		lttng_ust_field_integer_hex(uint16_t, flags, flags)
+		lttng_ust_field_integer(uint16_t, next, next)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_desc, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_pop,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, queue, uint32_t, head, uint64_t, seq,
+			  uint32_t, descriptors, uint32_t, out_len, uint32_t, in_len),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer(uint16_t, queue, queue)
+		lttng_ust_field_integer(uint16_t, head, head)
+		lttng_ust_field_integer(uint64_t, seq, seq)
+		lttng_ust_field_integer(uint16_t, descriptors, descriptors)
+		lttng_ust_field_integer(uint32_t, out_len, out_len)
+		lttng_ust_field_integer(uint32_t, in_len, in_len)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_pop, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_MODULE)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_used,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, queue, uint32_t, head, uint64_t, seq,
+			  uint32_t, len, uint32_t, position),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer(uint16_t, queue, queue)
+		lttng_ust_field_integer(uint16_t, head, head)
+		lttng_ust_field_integer(uint64_t, seq, seq)
+		lttng_ust_field_integer(uint32_t, len, len)
+		lttng_ust_field_integer(uint16_t, position, position)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_used, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_MODULE)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_irq,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, queue, uint32_t, vector,
+			  uint32_t, decision, uint32_t, used_event),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer(uint16_t, queue, queue)
+		lttng_ust_field_integer(uint16_t, vector, vector)
+		lttng_ust_field_enum(glassbox, irq_decision, uint8_t, decision, decision)
+		lttng_ust_field_integer(uint16_t, used_event, used_event)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_irq, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_MODULE)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_ack,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, pending, uint32_t, bits),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer_hex(uint32_t, pending, pending)
+		lttng_ust_field_integer_hex(uint32_t, bits, bits)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_ack, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_MODULE)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_reset,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, in_flight),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer(uint32_t, in_flight, in_flight)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_reset, LTTNG_UST_TRACEPOINT_LOGLEVEL_INFO)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_finding,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, queue, const char *, rule,
+			  const char *, section, uint64_t, detail),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer(uint16_t, queue, queue)
+		lttng_ust_field_string(rule, rule)
+		lttng_ust_field_string(section, section)
+		lttng_ust_field_integer_hex(uint64_t, detail, detail)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_finding, LTTNG_UST_TRACEPOINT_LOGLEVEL_WARNING)
 
 /* clang-format on */
 

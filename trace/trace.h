@@ -33,6 +33,17 @@ enum trace_stop_reason {
 	TRACE_STOP_GUEST_DIED, /* triple fault, internal error, panic */
 };
 
+/* What became of a notification of a virtio device. */
+enum trace_irq_decision {
+	TRACE_IRQ_SENT,
+	TRACE_IRQ_SUPPRESSED, /* the driver doesn't want it (VIRTIO 1.2, 2.7.7, 2.8.10) */
+	TRACE_IRQ_COALESCED,  /* the line was high already */
+	TRACE_IRQ_MASKED,     /* no vector, or masked */
+};
+
+/* In place of a queue's number where none is meant. */
+#define TRACE_NO_QUEUE UINT16_MAX
+
 /*
  * Every event: its name, its parameters, and the names of these.  In the trace it is
  * "glassbox:NAME", with fields of these names.
@@ -71,6 +82,29 @@ enum trace_stop_reason {
  * rtc_access - one CMOS register read or written.
  *
  * power - the guest asked for power-off, sleep or reset: device, and the value it wrote.
+ *
+ * virtio_status - a device's status changed (VIRTIO 1.2, 2.1), by the driver or by the device.
+ *
+ * virtio_features - the driver set FEATURES_OK: what was offered, what accepted, and whether the
+ * device can work with that.
+ *
+ * virtio_queue - a queue was turned on or off.
+ *
+ * virtio_kick - the driver notified the device; by a doorbell, this is when the loop came to it.
+ *
+ * virtio_desc - one descriptor was read.  seq is that of the chain it belongs to.
+ *
+ * virtio_pop - a chain was taken from the ring; head is its first descriptor, or its buffer ID.
+ *
+ * virtio_used - the chain was given back, len bytes of it written; position is where in the ring.
+ *
+ * virtio_irq - the device had something to tell, and whether the driver was interrupted for it.
+ *
+ * virtio_ack - the driver acknowledged bits of the pending ones.
+ *
+ * virtio_reset - a device was reset, with in_flight chains that had been taken and not given back.
+ *
+ * virtio_finding - the driver broke a rule of the specification; detail is the value that did.
  */
 #define TRACE_EVENTS(X)                                                                            \
 	X(exit,                                                                                    \
@@ -104,7 +138,43 @@ enum trace_stop_reason {
 	X(rtc_access, (const char *device, uint32_t index, uint32_t is_write, uint32_t value),     \
 	  (device, index, is_write, value))                                                        \
 	X(power, (const char *device, const char *request, uint32_t value),                        \
-	  (device, request, value))
+	  (device, request, value))                                                                \
+	X(virtio_status, (const char *device, uint32_t old_status, uint32_t new_status),           \
+	  (device, old_status, new_status))                                                        \
+	X(virtio_features,                                                                         \
+	  (const char *device, uint64_t offered, uint64_t accepted, uint32_t accepted_ok),         \
+	  (device, offered, accepted, accepted_ok))                                                \
+	X(virtio_queue,                                                                            \
+	  (const char *device, uint32_t queue, uint32_t size, uint64_t desc_area,                  \
+	   uint64_t driver_area, uint64_t device_area, uint32_t enabled),                          \
+	  (device, queue, size, desc_area, driver_area, device_area, enabled))                     \
+	X(virtio_kick,                                                                             \
+	  (const char *device, uint32_t queue, uint32_t avail, uint32_t last_avail,                \
+	   const char *via),                                                                       \
+	  (device, queue, avail, last_avail, via))                                                 \
+	X(virtio_desc,                                                                             \
+	  (const char *device, uint32_t queue, uint64_t seq, uint32_t position, uint64_t addr,     \
+	   uint32_t len, uint32_t flags, uint32_t next),                                           \
+	  (device, queue, seq, position, addr, len, flags, next))                                  \
+	X(virtio_pop,                                                                              \
+	  (const char *device, uint32_t queue, uint32_t head, uint64_t seq, uint32_t descriptors,  \
+	   uint32_t out_len, uint32_t in_len),                                                     \
+	  (device, queue, head, seq, descriptors, out_len, in_len))                                \
+	X(virtio_used,                                                                             \
+	  (const char *device, uint32_t queue, uint32_t head, uint64_t seq, uint32_t len,          \
+	   uint32_t position),                                                                     \
+	  (device, queue, head, seq, len, position))                                               \
+	X(virtio_irq,                                                                              \
+	  (const char *device, uint32_t queue, uint32_t vector, uint32_t decision,                 \
+	   uint32_t used_event),                                                                   \
+	  (device, queue, vector, decision, used_event))                                           \
+	X(virtio_ack, (const char *device, uint32_t pending, uint32_t bits),                       \
+	  (device, pending, bits))                                                                 \
+	X(virtio_reset, (const char *device, uint32_t in_flight), (device, in_flight))             \
+	X(virtio_finding,                                                                          \
+	  (const char *device, uint32_t queue, const char *rule, const char *section,              \
+	   uint64_t detail),                                                                       \
+	  (device, queue, rule, section, detail))
 
 #define TRACE_ENUM(name, params, args) TRACE_EVENT_##name,
 enum trace_event { TRACE_EVENTS(TRACE_ENUM) TRACE_EVENT_COUNT };
