@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The rules of the specification that drivers are seen to break, and the one way to say so: a
+ * virtio_finding event in the trace.  Any thread.
+ */
+#ifndef GLASSBOX_DEVICES_VIRTIO_RULES_H
+#define GLASSBOX_DEVICES_VIRTIO_RULES_H
+
+#include "trace/trace.h"
+
+enum virtio_rule {
+	/* The rings: these make the device need a reset. */
+	VIRTIO_RULE_AVAIL_JUMP,       /* avail.idx more than the queue size ahead */
+	VIRTIO_RULE_HEAD_RANGE,       /* head of a chain beyond the descriptor table */
+	VIRTIO_RULE_HEAD_IN_FLIGHT,   /* offered again before it was used */
+	VIRTIO_RULE_NEXT_RANGE,       /* next beyond its table */
+	VIRTIO_RULE_CHAIN_LENGTH,     /* more descriptors than the queue size: a loop, perhaps */
+	VIRTIO_RULE_CHAIN_BYTES,      /* 2^32 bytes or more in one chain */
+	VIRTIO_RULE_BUFFER_MEMORY,    /* buffer not within the guest's memory */
+	VIRTIO_RULE_BUFFER_ORDER,     /* device-readable after device-writable */
+	VIRTIO_RULE_INDIRECT_FEATURE, /* indirect table, feature not accepted */
+	VIRTIO_RULE_INDIRECT_NESTED,  /* indirect table in an indirect table */
+	VIRTIO_RULE_INDIRECT_NEXT,    /* INDIRECT and NEXT together, or INDIRECT in a packed list */
+	VIRTIO_RULE_INDIRECT_SIZE,    /* length 0 or not a multiple of 16 */
+	VIRTIO_RULE_INDIRECT_MEMORY,  /* table not within the guest's memory */
+	VIRTIO_RULE_LIST_NOT_AVAIL,   /* packed list whose later descriptors aren't available */
+	VIRTIO_RULE_LIST_OVERRUN,     /* packed list over descriptors that are in flight */
+	VIRTIO_RULE_QUEUE_SIZE,       /* 0, above the maximum, or not a power of two (split) */
+	VIRTIO_RULE_QUEUE_ALIGN,      /* area not aligned */
+	VIRTIO_RULE_QUEUE_MEMORY,     /* area not within the guest's memory */
+	VIRTIO_RULE_DEVICE_FAILED,    /* not the driver's fault: the device could not start */
+
+	/* Set-up: these are refused or ignored, and the device goes on. */
+	VIRTIO_RULE_QUEUE_OVERLAP,        /* areas of one queue overlap */
+	VIRTIO_RULE_QUEUE_LIVE,           /* touched while enabled */
+	VIRTIO_RULE_QUEUE_EARLY,          /* enabled before FEATURES_OK: its layout isn't known */
+	VIRTIO_RULE_QUEUE_SELECT,         /* no such queue */
+	VIRTIO_RULE_QUEUE_RESET,          /* reset without the feature, or of a queue that is off */
+	VIRTIO_RULE_STATUS_CLEARED,       /* a status bit cleared other than by a reset */
+	VIRTIO_RULE_STATUS_ORDER,         /* status bits out of order */
+	VIRTIO_RULE_STATUS_FAILED,        /* goes on after FAILED without a reset */
+	VIRTIO_RULE_FEATURES_NOT_OFFERED, /* accepted what was not offered */
+	VIRTIO_RULE_FEATURES_VERSION_1,   /* VERSION_1 not accepted */
+	VIRTIO_RULE_FEATURES_DEPENDENCY,  /* accepted without what it requires */
+	VIRTIO_RULE_FEATURES_LATE,        /* written after FEATURES_OK */
+	VIRTIO_RULE_FEATURES_NOT_READ,    /* FEATURES_OK not read back before DRIVER_OK */
+	VIRTIO_RULE_CONFIG_EARLY,         /* configuration written before FEATURES_OK */
+	VIRTIO_RULE_CONFIG_WIDTH,         /* configuration access of 8 bytes or not aligned */
+	VIRTIO_RULE_NOTIFY_EARLY,         /* notification before DRIVER_OK */
+	VIRTIO_RULE_NOTIFY_QUEUE,         /* notification for a queue that isn't there or is off */
+	VIRTIO_RULE_BUFFER_EMPTY,         /* descriptor of length 0 */
+	VIRTIO_RULE_EVENT_FLAGS,          /* reserved value in the event suppression structure */
+	VIRTIO_RULE_REGISTER_WIDTH,       /* register access not of 32 bits or not aligned */
+	VIRTIO_RULE_REGISTER_ACCESS,      /* R written, W read, or no register */
+	VIRTIO_RULE_ACK_NOT_PENDING,      /* interrupt acknowledged that wasn't pending */
+	VIRTIO_RULE_RNG_READABLE,         /* device-readable buffer for an entropy device */
+	VIRTIO_RULE_COUNT,
+};
+
+/* In place of a queue's number where none is meant. */
+#define VIRTIO_NO_QUEUE TRACE_NO_QUEUE
+
+/** virtio_rule_name() - the rule's name in traces, e.g. "chain-length" */
+const char *virtio_rule_name(enum virtio_rule rule);
+
+/** virtio_rule_section() - where in the specification it stands, e.g. "2.7.5.2" */
+const char *virtio_rule_section(enum virtio_rule rule);
+
+/**
+ * virtio_finding() - leave a finding in the trace
+ * @device: the device's name
+ * @queue: its queue, or VIRTIO_NO_QUEUE
+ * @detail: the value that broke the rule
+ */
+void virtio_finding(const char *device, unsigned queue, enum virtio_rule rule, uint64_t detail);
+
+#endif
