@@ -19,7 +19,8 @@ struct virtqueue_layout {
 		unsigned align, fixed, per_entry; /* bytes; size = fixed + per_entry * queue size */
 	} areas[VIRTQUEUE_NR_AREAS];
 
-	/* Fills @chain's head, slots and buffers and takes it from the ring.  1, 0 or -EIO. */
+	/* Fills @chain's head, slots and buffers and takes it from the ring.  1, 0 (@chain is
+	 * untouched) or -EIO. */
 	int (*pop)(struct virtqueue *vq, struct virtq_chain *chain);
 	void (*undo_pop)(struct virtqueue *vq, const struct virtq_chain *chain);
 	/* Publishes; returns by how much `unsignalled` grows. */
@@ -48,6 +49,12 @@ int virtqueue_add_buffer(struct virtqueue *vq, struct virtq_chain *chain,
  */
 int virtqueue_indirect_table(struct virtqueue *vq, const struct virtq_chain *chain,
 			     const struct virtq_desc *desc, const uint8_t **ret_table) __must_check;
+
+/* Empties @chain for one that is there.  Not the whole of it: the pieces are 4 KiB. */
+static inline void virtqueue_begin_chain(struct virtq_chain *chain)
+{
+	memset(chain, 0, offsetof(struct virtq_chain, iov));
+}
 
 static inline bool virtqueue_head_in_flight(const struct virtqueue *vq, uint16_t head)
 {

@@ -174,8 +174,6 @@ int virtqueue_pop(struct virtqueue *vq, struct virtq_chain *ret_chain)
 		vq->batch_ended = vq->layout->has_avail(vq);
 		return 0;
 	}
-	/* Not the whole of it: the pieces are 4 KiB. */
-	memset(ret_chain, 0, offsetof(struct virtq_chain, iov));
 	r = vq->layout->pop(vq, ret_chain);
 	if (r <= 0)
 		return r;

@@ -101,8 +101,8 @@ void virtqueue_reset(struct virtqueue *vq);
 /**
  * virtqueue_pop() - take the next chain
  *
- * Return: 1 with @ret_chain filled; 0 if there is none now (or the batch is over); -EIO if the
- * ring is broken, now or before.
+ * Return: 1 with @ret_chain filled; 0 if there is none now (or the batch is over), @ret_chain
+ * untouched; -EIO if the ring is broken, now or before.
  */
 int virtqueue_pop(struct virtqueue *vq, struct virtq_chain *ret_chain) __must_check;
 

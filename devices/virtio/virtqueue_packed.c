@@ -110,6 +110,7 @@ static int packed_pop(struct virtqueue *vq, struct virtq_chain *chain)
 
 	if (!is_avail(flags, at.wrap))
 		return 0;
+	virtqueue_begin_chain(chain);
 	for (;;) {
 		int r;
 

@@ -97,6 +97,7 @@ static int split_pop(struct virtqueue *vq, struct virtq_chain *chain)
 		return virtqueue_break(vq, VIRTIO_RULE_HEAD_RANGE, head);
 	if (virtqueue_head_in_flight(vq, head))
 		return virtqueue_break(vq, VIRTIO_RULE_HEAD_IN_FLIGHT, head);
+	virtqueue_begin_chain(chain);
 	chain->head = head;
 	chain->slots = 1;
 	r = split_walk(vq, chain, head);
