@@ -80,13 +80,18 @@ static const char *mode_name(const struct diagnose_vcpu *vcpu)
 
 static void write_code(FILE *out, const struct diagnose_vcpu *vcpu)
 {
+	int r;
+
 	(void)fprintf(out, "  code, %s:\n", mode_name(vcpu));
 	if (vcpu->code_len == 0) {
 		(void)fputs("     not readable: RIP is not mapped, or not to RAM\n", out);
 		return;
 	}
-	if (disassemble_write(out, disassemble_code_bits(vcpu->regs, vcpu->cs_db), linear_rip(vcpu),
-			      vcpu->code, vcpu->code_len, LISTING_LINES, vcpu->symbols) < 0)
+	r = disassemble_write(out, disassemble_code_bits(vcpu->regs, vcpu->cs_db), linear_rip(vcpu),
+			      vcpu->code, vcpu->code_len, LISTING_LINES, vcpu->symbols);
+	if (r == -ENOTSUP)
+		(void)fputs("     not shown: libcapstone is not installed\n", out);
+	else if (r < 0)
 		(void)fputs("     the disassembler ran out of memory\n", out);
 }
 

@@ -30,7 +30,8 @@ enum code_bits disassemble_code_bits(const struct x86_regs *regs, bool cs_db);
  * @symbols: may be NULL
  *
  * A byte that starts no instruction is shown as "(bad)".  An instruction cut off by the end of
- * @code ends the listing, unless it is the first.  Return: 0; -ENOMEM if libcapstone cannot start.
+ * @code ends the listing, unless it is the first.  Return: 0; -ENOTSUP without libcapstone,
+ * which is loaded now; -ENOMEM if it cannot start.
  */
 int disassemble_write(FILE *out, enum code_bits bits, uint64_t addr, const uint8_t *code,
 		      size_t len, unsigned max_insns, const struct elf_symbols *symbols);
