@@ -127,6 +127,17 @@ glassbox:serial_overrun: { device = "uart3", bytes = 77 }
 glassbox:irq_line: { device = "uart4", level = 1 }
 glassbox:rtc_access: { device = "rtc", index = 0xB, is_write = 1, value = 0x82 }
 glassbox:power: { device = "pm", request = "sleep S5", value = 0x2001 }
+glassbox:virtio_status: { device = "rng0", old_status = 0x3, new_status = 0xB }
+glassbox:virtio_features: { device = "rng1", offered = 0x130000001, accepted = 0x100000001, accepted_ok = 1 }
+glassbox:virtio_queue: { device = "rng2", queue = 5, size = 256, desc_area = 0x10000, driver_area = 0x20000, device_area = 0x30000, enabled = 1 }
+glassbox:virtio_kick: { device = "rng3", queue = 6, avail = 65535, last_avail = 65534, via = "doorbell" }
+glassbox:virtio_desc: { device = "rng4", queue = 7, seq = 18446744073709551613, position = 8, addr = 0x123456789ABC, len = 4294967295, flags = 0x5, next = 9 }
+glassbox:virtio_pop: { device = "rng5", queue = 10, head = 11, seq = 12, descriptors = 13, out_len = 14, in_len = 15 }
+glassbox:virtio_used: { device = "rng6", queue = 16, head = 17, seq = 18, len = 19, position = 20 }
+glassbox:virtio_irq: { device = "rng7", queue = 21, vector = 22, decision = ( "sent" : container = 0 ), used_event = 23 }
+glassbox:virtio_ack: { device = "rng8", pending = 0x3, bits = 0x1 }
+glassbox:virtio_reset: { device = "rng9", in_flight = 24 }
+glassbox:virtio_finding: { device = "rng10", queue = 25, rule = "chain loops", section = "2.7.5.2", detail = 0x1A }
 glassbox:vm_stop: { status = 129, cause = "guest panic" }
 END
 	events out >actual
@@ -148,7 +159,7 @@ test_losses_are_counted() {
 	lost=$(sed -n 's/^lost events=\([0-9]*\) .*/\1/p' log)
 	recorded=$(events out | wc -l)
 	[ "$lost" -gt 0 ] || fail "a ring of 16 KiB lost nothing"
-	expect "recorded + lost" 400016 $((recorded + lost))
+	expect "recorded + lost" 400027 $((recorded + lost))
 }
 
 test_a_directory_in_use_is_refused() {
@@ -250,7 +261,7 @@ end_users_daemon() {
 test_the_users_daemon_is_used_and_left_alone() {
 	start_users_daemon
 	expect "lost" "lost events=0 packets=0 disk_full=0 unfinished=0" "$(emit out | tail -1)"
-	expect "events" 16 "$(events out | wc -l)"
+	expect "events" 27 "$(events out | wc -l)"
 	expect "daemons" "$users_daemon" "$(pgrep -o lttng-sessiond)"
 	expect "sessions left" 0 "$(lttng list 2>&1 | grep -c glassbox-)"
 	end_users_daemon
@@ -269,15 +280,15 @@ test_sessions_of_the_user_record() {
 	own_session own1
 	emit -p unused >/dev/null
 	lttng destroy own >/dev/null
-	expect "events, provider asked for" 16 "$(events own1 | wc -l)"
+	expect "events, provider asked for" 27 "$(events own1 | wc -l)"
 	own_session own2
 	# The session daemon and the helper of the second session must not be traced.
 	# (AddressSanitizer wants to be preloaded itself.)
 	timeout "$TIMEOUT" env ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD="$provider" \
 		"$emitter" out2 </dev/null >/dev/null
 	lttng destroy own >/dev/null
-	expect "events, preloaded" 16 "$(events own2 | wc -l)"
-	expect "events, preloaded, in our session" 16 "$(events out2 | wc -l)"
+	expect "events, preloaded" 27 "$(events own2 | wc -l)"
+	expect "events, preloaded, in our session" 27 "$(events out2 | wc -l)"
 	expect "traced processes" 1 "$(find own2 -name metadata | wc -l)"
 	end_users_daemon
 }
@@ -293,7 +304,7 @@ test_levels_and_filters_choose() {
 	emit -n 10 -p unused >/dev/null
 	lttng destroy own >/dev/null
 	end_users_daemon
-	expect "events" "device_map device_register exit power resume serial_overrun stop vcpu_counters vm_start vm_stop" \
+	expect "events" "device_map device_register exit power resume serial_overrun stop vcpu_counters virtio_features virtio_finding virtio_queue virtio_reset virtio_status vm_start vm_stop" \
 		"$(events own | sed 's/^glassbox:\([a-z_]*\):.*/\1/' | sort | xargs)"
 }
 
@@ -304,7 +315,7 @@ test_lttng_lists_the_documented_fields() {
 	lttng list --userspace --fields >fields
 	stop_waiting vm
 	end_users_daemon
-	expect "events" 15 "$(grep -c '^ *glassbox:' fields)"
+	expect "events" 26 "$(grep -c '^ *glassbox:' fields)"
 	while read -r line; do
 		case $line in
 		field:*) echo "$event $(echo "$line" | awk '{ print $2 }')" ;;
@@ -332,7 +343,7 @@ test_another_user_with_lttng_home() {
 	expect_match "the message" "set LTTNG_HOME" log
 	timeout "$TIMEOUT" "${as[@]}" LTTNG_HOME="$PWD" "$emitter" out </dev/null >log 2>&1
 	expect_match "the end" "lost events=0 packets=0 disk_full=0 unfinished=0" log
-	expect "events" 16 "$(events out | wc -l)"
+	expect "events" 27 "$(events out | wc -l)"
 	[ -e .lttng ] && fail ".lttng was left behind"
 	cd ..
 }

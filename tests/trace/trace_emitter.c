@@ -50,6 +50,19 @@ static void emit_each_event_once(void)
 	trace_irq_line("uart4", 1);
 	trace_rtc_access("rtc", 0x0b, 1, 0x82);
 	trace_power("pm", "sleep S5", 0x2001);
+	trace_virtio_status("rng0", 0x3, 0xb);
+	trace_virtio_features("rng1", UINT64_C(0x130000001), UINT64_C(0x100000001), 1);
+	trace_virtio_queue("rng2", 5, 256, UINT64_C(0x10000), UINT64_C(0x20000), UINT64_C(0x30000),
+			   1);
+	trace_virtio_kick("rng3", 6, 65535, 65534, "doorbell");
+	trace_virtio_desc("rng4", 7, UINT64_C(18446744073709551613), 8, UINT64_C(0x123456789abc),
+			  UINT32_MAX, 0x5, 9);
+	trace_virtio_pop("rng5", 10, 11, 12, 13, 14, 15);
+	trace_virtio_used("rng6", 16, 17, 18, 19, 20);
+	trace_virtio_irq("rng7", 21, 22, 0, 23);
+	trace_virtio_ack("rng8", 0x3, 0x1);
+	trace_virtio_reset("rng9", 24);
+	trace_virtio_finding("rng10", 25, "chain loops", "2.7.5.2", 26);
 	trace_vm_stop(129, "guest panic");
 }
 

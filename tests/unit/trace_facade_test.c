@@ -62,6 +62,17 @@ static void call_all(void)
 	trace_irq_line("uart0", 1);
 	trace_rtc_access("rtc", 1, 0, 1);
 	trace_power("pm", "reset", 1);
+	trace_virtio_status("rng0", 1, 3);
+	trace_virtio_features("rng0", 3, 1, 1);
+	trace_virtio_queue("rng0", 0, 256, 1, 2, 3, 1);
+	trace_virtio_kick("rng0", 0, 2, 1, "doorbell");
+	trace_virtio_desc("rng0", 0, 1, 2, 3, 4, 5, 6);
+	trace_virtio_pop("rng0", 0, 1, 2, 3, 4, 5);
+	trace_virtio_used("rng0", 0, 1, 2, 3, 4);
+	trace_virtio_irq("rng0", 0, 1, 2, 3);
+	trace_virtio_ack("rng0", 1, 1);
+	trace_virtio_reset("rng0", 0);
+	trace_virtio_finding("rng0", 0, "loop", "2.7.5", 1);
 }
 
 static void nothing_is_recorded_without_a_provider(void **state)
