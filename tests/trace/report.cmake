@@ -15,3 +15,8 @@ foreach(test IN ITEMS report_trace_test report_command_test)
     add_test(NAME trace.${test} COMMAND ${test} WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     set_tests_properties(trace.${test} PROPERTIES LABELS trace TIMEOUT 120)
 endforeach()
+add_test(NAME trace.report_lttng_test
+    COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/report_lttng_test.sh
+            $<TARGET_FILE:trace_emitter> $<TARGET_FILE:glassbox_trace_tool>
+    WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+set_tests_properties(trace.report_lttng_test PROPERTIES LABELS trace TIMEOUT 120 SKIP_RETURN_CODE 77)
