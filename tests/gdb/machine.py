@@ -152,7 +152,8 @@ class Machine:
     def gdb(self, script, symbols=True, before=()):
         """Start gdb with a script of this directory, connected to the machine."""
         command = ["gdb", "-nx", "-batch", "-iex", "set confirm off", "-iex", "set pagination off",
-                   "-iex", "set width 0", "-iex", "set debuginfod enabled off"]
+                   "-iex", "set width 0", "-iex", "set debuginfod enabled off",
+                   "-iex", "set trace-commands on"]
         if symbols:
             if self.kernel.index:
                 command += ["-iex", "set index-cache directory " + self.kernel.index,
@@ -181,8 +182,11 @@ class Gdb:
         machine.gdbs.append(self.process)
 
     def output(self):
-        """What it printed, without the remarks about source files that are not here."""
-        text = self.output_path.read_text(errors="replace")
+        """
+        What it printed: commands behind a prompt, as a user sees them, and without the remarks about source
+        files that are not here.
+        """
+        text = re.sub(r"^\++", "(gdb) ", self.output_path.read_text(errors="replace"), flags=re.MULTILINE)
         return re.sub(r"^(\d+\t)(in )?(\S+?)(: No such file or directory\.)?$", r"\1\3", text,
                       flags=re.MULTILINE)
 

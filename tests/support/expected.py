@@ -24,31 +24,73 @@ def lines_of(text):
     return [squeeze(line) for line in text.splitlines() if line.strip()]
 
 
-def difference(expected, actual, same=None):
+def matches(pattern, line):
+    return pattern_of(pattern).fullmatch(line)
+
+
+def chunks_of(text):
+    """The runs of lines between lines of [...], each with whether such a line stands before it."""
+    chunks = [(False, [])]
+    for line in lines_of(text):
+        if line == "[...]":
+            chunks.append((True, []))
+        else:
+            chunks[-1][1].append(line)
+    return chunks
+
+
+def agreeing(chunk, got, same):
+    """How many of the chunk's lines are those that `got` begins with."""
+    count = 0
+    while count < len(chunk) and count < len(got) and same(chunk[count], got[count]):
+        count += 1
+    return count
+
+
+def difference(expected, actual, same=matches):
     """
-    None if the texts agree, else a sentence and the lines around the place where they part.
-    `same(expected_line, actual_line)` replaces the comparison of two lines.
+    None if the texts agree, else a few lines that show where they part. Two lines agree if
+    same(expected_line, actual_line) says so.
     """
-    if same is None:
-        def same(pattern, line):
-            return pattern_of(pattern).fullmatch(line)
     got = lines_of(actual)
     at = 0
-    searching = False
-    for line in lines_of(expected):
-        if line == "[...]":
-            searching = True
-            continue
-        found = at
-        while searching and found < len(got) and not same(line, got[found]):
-            found += 1
-        if found >= len(got) or not same(line, got[found]):
-            return "\n".join(["expected%s:" % (" somewhere" if searching else ""), "    " + line,
-                              "but the output goes on after its line %d with:" % at]
-                             + ["    " + each for each in (got[at:at + 12] or ["(its end)"])])
-        at = found + 1
-        searching = False
-    if not searching and at < len(got):
-        return "\n".join(["expected nothing more after line %d of the output, but there is:" % at]
+    chunks = chunks_of(expected)
+    for may_skip, chunk in chunks:
+        places = range(at, len(got) + 1) if may_skip else [at]
+        best = max(places, key=lambda place: (agreeing(chunk, got[place:], same), -place))
+        count = agreeing(chunk, got[best:], same)
+        if count < len(chunk):
+            return "\n".join(["expected:", "    " + chunk[count],
+                              "but after line %d the output goes on with:" % (best + count)]
+                             + ["    " + each for each in got[best + count:best + count + 12]])
+        at = best + count
+    # What ends with [...] ends with an empty chunk that may be anywhere.
+    if at < len(got) and chunks[-1] != (True, []):
+        return "\n".join(["expected nothing more after line %d, but there is:" % at]
                          + ["    " + each for each in got[at:at + 12]])
+    return None
+
+
+def alike(documented, line):
+    """
+    A line of a document and a line of a program's output are alike if they differ in numbers, addresses and
+    times alone. An ellipsis in the document stands for anything.
+    """
+    def bare(text):
+        return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?([mun]?s\b)?", "#", squeeze(text))
+    wanted = ".*".join(re.escape(part) for part in bare(documented).split("\u2026"))
+    return re.fullmatch(wanted, bare(line))
+
+
+def transcripts(document, name):
+    """The blocks of code in a Markdown text that stand behind the comment <!-- transcript: NAME -->."""
+    return re.findall(r"<!-- transcript: %s -->\n+```\w*\n(.*?)```" % re.escape(name), document, re.DOTALL)
+
+
+def undocumented(document, name, output):
+    """None if all transcripts of that name in a Markdown text are parts of the output, else what differs."""
+    for block in transcripts(document, name):
+        wrong = difference("[...]\n%s\n[...]" % block, output, alike)
+        if wrong:
+            return wrong
     return None
