@@ -137,6 +137,11 @@ int vcpu_read_x86_regs(struct vcpu *vcpu, struct x86_regs *ret_regs)
 	struct kvm_fpu fpu;
 	int r;
 
+	/* A step's stop alone asks three times, and the answer takes four ioctls. */
+	if (vcpu->has_regs) {
+		*ret_regs = vcpu->regs;
+		return 0;
+	}
 	r = kvm_vcpu_get_regs(&vcpu->kvm, &general);
 	if (r == 0)
 		r = kvm_vcpu_get_sregs(&vcpu->kvm, &system);
@@ -150,7 +155,8 @@ int vcpu_read_x86_regs(struct vcpu *vcpu, struct x86_regs *ret_regs)
 	general_to_x86(&general, &regs);
 	system_to_x86(&system, &regs);
 	fpu_to_x86(&fpu, &regs);
-	*ret_regs = regs;
+	vcpu->regs = *ret_regs = regs;
+	vcpu->has_regs = true;
 	return 0;
 }
 
@@ -180,6 +186,8 @@ int vcpu_write_x86_regs(struct vcpu *vcpu, const struct x86_regs *regs)
 	if (old.cs != regs->cs || old.ss != regs->ss || old.ds != regs->ds || old.es != regs->es ||
 	    old.fs != regs->fs || old.gs != regs->gs)
 		return -EPERM;
+	/* What KVM makes of them is what is read next. */
+	vcpu->has_regs = false;
 	if (system_differs(&old, regs)) {
 		r = kvm_vcpu_get_sregs(&vcpu->kvm, &system);
 		if (r < 0)

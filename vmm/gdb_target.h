@@ -33,7 +33,7 @@ bool gdb_target_stop(const struct vm_stop *stop, struct gdb_stop *ret_stop);
  */
 int gdb_target_inject(struct vm *vm, const struct vm_stop *stop) __must_check;
 
-/** vcpu_read_x86_regs() - all registers of a parked vCPU */
+/** vcpu_read_x86_regs() - all registers of a parked vCPU; KVM is asked once until it runs */
 int vcpu_read_x86_regs(struct vcpu *vcpu, struct x86_regs *ret_regs) __must_check;
 
 /** vcpu_write_x86_regs() - set them all */

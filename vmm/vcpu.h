@@ -32,6 +32,10 @@ struct vcpu {
 	struct kvm_guest_debug debug; /* as KVM was told */
 	bool has_pending;             /* a stop another vCPU's stop overtook */
 	struct vm_stop pending;
+
+	/* loop thread, while parked: registers that were read since it parked */
+	bool has_regs;
+	struct x86_regs regs;
 };
 
 /** vcpu_init() - make vCPU @index of @vm in the state after reset */

@@ -252,6 +252,8 @@ static void resume(struct vm *vm, const enum gdb_resume_kind *kinds, bool again)
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		struct vcpu *vcpu = &vm->vcpus[i];
 
+		/* Of those that stay parked too: one that runs may send them an INIT. */
+		vcpu->has_regs = false;
 		if (kinds[i] == GDB_RESUME_NONE)
 			continue;
 		atomic_store(&vcpu->park, false);
