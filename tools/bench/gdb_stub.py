@@ -2,6 +2,8 @@
 """How fast the gdb stub answers: single-steps, steps through a range that it makes by itself, sets
 of registers, memory. The guest is a loop; the peer is QEMU's stub with the same guest and client."""
 
+import collections
+import contextlib
 import pathlib
 import tempfile
 import time
@@ -53,42 +55,55 @@ def memory_rate(client, command, piece):
     return per_second(1, read_all) * MEMORY_BYTES / 1e6
 
 
-def measure(client, options, has_ranges):
-    """Samples by what they are of."""
-    count = 300 if options.quick else 1000
-    samples = {"step": [], "range-step": [], "registers": [], "memory": [], "memory-binary": []}
+def take_samples(client, samples, count, has_ranges):
+    """One of each: steps, ranges, registers and memory."""
     # Half of it for the two digits of a byte; as much as fits whole pages, at most 32 KiB.
     piece = min((client.packet_size - 8) // 2 // 256 * 256, 0x8000)
-    for _ in range(options.runs(7)):
-        samples["step"].append(per_second(count, lambda: step(client)))
-        if has_ranges:
-            samples["range-step"].append(range_steps(client))
-        samples["registers"].append(per_second(count, lambda: client.request("g")))
-        samples["memory"].append(memory_rate(client, "m", piece))
-        if client.has_binary_read:
-            samples["memory-binary"].append(memory_rate(client, "x", piece))
-    return samples
+    samples["step"].append(per_second(count, lambda: step(client)))
+    if has_ranges:
+        samples["range-step"].append(range_steps(client))
+    samples["registers"].append(per_second(count, lambda: client.request("g")))
+    samples["memory"].append(memory_rate(client, "m", piece))
+    if client.has_binary_read:
+        samples["memory-binary"].append(memory_rate(client, "x", piece))
 
 
-def measure_glassbox(kernel, directory, options):
+@contextlib.contextmanager
+def glassbox_stub(kernel, directory):
+    """A client of Glassbox's stub, whose guest has not run yet."""
     socket = directory / "glassbox.gdb"
     with glassbox("--kernel", kernel, "--gdb", "unix:%s" % socket, "--wait-gdb", "--console", "none") as machine:
         with rsp.Client(socket) as client:
-            samples = measure(client, options, has_ranges=True)
+            yield client
         end(machine.process)
-    return samples
 
 
-def measure_qemu(kernel, directory, options):
+@contextlib.contextmanager
+def qemu_stub(kernel, directory):
+    """A client of QEMU's."""
     socket = directory / "qemu.gdb"
     with qemu("-kernel", kernel, "-gdb", "unix:%s,server=on,wait=off" % socket, "-S") as machine:
         try:
             with rsp.Client(socket) as client:
                 # QEMU wants to hear of registers it has described before it tells of 64 bits.
                 client.request("qXfer:features:read:target.xml:0,ffb")
-                return measure(client, options, has_ranges=False)
+                yield client
         finally:
             end(machine)
+
+
+def measure(kernel, directory, options):
+    """Samples by what they are of, ours and the peer's, taken turn by turn."""
+    ours, theirs = collections.defaultdict(list), collections.defaultdict(list)
+    count = 300 if options.quick else 1000
+    with contextlib.ExitStack() as stack:
+        client = stack.enter_context(glassbox_stub(kernel, directory))
+        peer = stack.enter_context(qemu_stub(kernel, directory)) if options.peers else None
+        for _ in range(options.runs(7)):
+            take_samples(client, ours, count, has_ranges=True)
+            if peer:
+                take_samples(peer, theirs, count, has_ranges=False)
+    return ours, theirs
 
 
 def benchmark(options):
@@ -98,9 +113,7 @@ def benchmark(options):
         need_program(common.QEMU, "qemu-system-x86")
     with tempfile.TemporaryDirectory(prefix="glassbox-bench-") as scratch:
         directory = pathlib.Path(scratch)
-        kernel = guests.spin(directory)
-        ours = measure_glassbox(kernel, directory, options)
-        theirs = measure_qemu(kernel, directory, options) if options.peers else {}
+        ours, theirs = measure(guests.spin(directory), directory, options)
     # Where QEMU has no such request, gdb does it with the other one.
     instead = {"range-step": "step", "memory-binary": "memory"}
     for name, samples in ours.items():

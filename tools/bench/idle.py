@@ -53,6 +53,6 @@ def benchmark(options):
         kernel = guests.halt(pathlib.Path(scratch))
         ours = list(zip(*(watch_glassbox(kernel) for _ in range(3))))
         theirs = watch_qemu(kernel) if options.peers else (None, None, None)
-    lines = (("idle.cpu", "‰ of a CPU", 1), ("idle.switches", "/s", 5), ("idle.private", "KiB", 4096))
+    lines = (("idle.cpu", "‰ of a CPU", 1), ("idle.switches", "/s", 5), ("idle.private", "KiB", 1024))
     for (name, unit, bar), samples, peer in zip(lines, ours, theirs):
         yield Result(name, unit, list(samples), bar=bar, peer="QEMU" if peer else None, peer_value=peer)
