@@ -179,12 +179,12 @@ def end(process):
         process.wait()
 
 
-def qemu(*arguments, **keywords):
+def qemu(*arguments, machine="microvm", **keywords):
     """Start QEMU without any device that was not asked for.
 
     Its vCPU is the host's but for MSR 0x10a, which KVM without hardware virtualisation does not take."""
     return subprocess.Popen(
-        [QEMU, "-M", "microvm", "-accel", "kvm", "-cpu", "host,-arch-capabilities", "-m", "512M", "-nodefaults",
+        [QEMU, "-M", machine, "-accel", "kvm", "-cpu", "host,-arch-capabilities", "-m", "512M", "-nodefaults",
          "-no-user-config", "-display", "none", "-name", "peer,debug-threads=on", *map(str, arguments)],
         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **keywords)
 

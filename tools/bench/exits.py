@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-from common import Failed, Result, end, glassbox, need_kvm, need_program, qemu, thread_cpu_ns, thread_named, where
+from common import Failed, Result, end, glassbox, need_kvm, need_program, qemu, thread_cpu_ns, thread_named
 import common
 import guests
 
@@ -92,5 +92,5 @@ def benchmark(options):
         cost.peer, cost.peer_value = "QEMU", statistics.median(peers)
     yield cost
     added = statistics.median(traced)[0] - statistics.median(plain)[0]
-    yield Result("exits.trace-overhead", "%", shares, bar=10, where=where(),
+    yield Result("exits.trace-overhead", "%", shares, bar=10,
                  note="%+.0f ns an exit, by the medians" % added)
