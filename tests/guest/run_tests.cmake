@@ -2,5 +2,5 @@
 # `glassbox run` with kernels of a few instructions, which the tests assemble themselves (as and ld of binutils).
 
 foreach(test IN ITEMS run_debug_test run_end_test run_io_test)
-    glassbox_test(${test} guest any-kvm 300 ${CMAKE_CURRENT_SOURCE_DIR}/${test}.py)
+    glassbox_test(${test} guest any-kvm 600 ${CMAKE_CURRENT_SOURCE_DIR}/${test}.py)
 endforeach()
