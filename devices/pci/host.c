@@ -45,9 +45,9 @@ struct pci_host {
 };
 
 static const struct device_register port_registers[] = {
-	{ REG_ADDRESS, "rw", "CONFIG_ADDRESS" },
-	{ REG_DATA, "rw", "CONFIG_DATA" },
-	{ 0, NULL, NULL },
+	{ REG_ADDRESS, "rw", "CONFIG_ADDRESS" }, { REG_DATA, "rw", "CONFIG_DATA" },
+	{ REG_DATA + 1, "rw", "CONFIG_DATA+1" }, { REG_DATA + 2, "rw", "CONFIG_DATA+2" },
+	{ REG_DATA + 3, "rw", "CONFIG_DATA+3" }, { 0, NULL, NULL },
 };
 
 static struct pci_function *find_function(struct pci_host *host, unsigned devfn)

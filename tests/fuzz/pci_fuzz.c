@@ -27,7 +27,7 @@ static void must(bool condition)
 #define NR_VECTORS   3u
 #define BAR_SIZE     4096u
 
-/* One step of the input: what to do, with which length, where, and the value. */
+/* One step of the input: length, action, part and function in two bits each; where; the value. */
 #define STEP_SIZE    13
 
 enum { READ, WRITE, NOTIFY, INTX, NR_ACTIONS };
@@ -178,8 +178,8 @@ static uint64_t choose_offset(enum pci_host_part part, const struct function *fu
 
 static void step(struct machine *machine, const uint8_t *bytes)
 {
-	struct function *function = &machine->functions[bytes[1] % NR_FUNCTIONS];
-	enum pci_host_part part = (bytes[0] >> 4) % PCI_HOST_NR_PARTS;
+	struct function *function = &machine->functions[(bytes[0] >> 6) % NR_FUNCTIONS];
+	enum pci_host_part part = (bytes[0] >> 4 & 3) % PCI_HOST_NR_PARTS;
 	struct device *dev = pci_host_device(machine->host, part);
 	unsigned len = 1u << (bytes[0] & 3);
 	uint8_t buf[8 + 1];
