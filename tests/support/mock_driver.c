@@ -30,6 +30,12 @@ void mock_ram_deinit(struct mock_ram *ram)
 	free(ram->bytes);
 }
 
+void mock_ram_clear(struct mock_ram *ram)
+{
+	memset(ram->bytes, 0, MOCK_RAM_SIZE);
+	ram->next = MOCK_RAM_BASE;
+}
+
 uint64_t mock_ram_alloc(struct mock_ram *ram, uint64_t len, uint64_t align)
 {
 	uint64_t gpa = ALIGN_UP(ram->next, align);

@@ -68,6 +68,9 @@ enum mock_signals {
 void mock_ram_init(struct mock_ram *ram);
 void mock_ram_deinit(struct mock_ram *ram);
 
+/** mock_ram_clear() - as new; faster than to make it anew, for fuzz targets */
+void mock_ram_clear(struct mock_ram *ram);
+
 /** mock_ram_alloc() - zeroed memory; Return: its GPA */
 uint64_t mock_ram_alloc(struct mock_ram *ram, uint64_t len, uint64_t align);
 
