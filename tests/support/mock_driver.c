@@ -231,7 +231,7 @@ bool mock_ring_should_kick(struct mock_ring *ring)
 {
 	uint16_t old = ring->kicked;
 
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__sync_synchronize();
 	if (ring->packed)
 		return should_kick_packed(ring);
 	ring->kicked = ring->next_avail;

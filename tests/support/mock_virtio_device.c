@@ -10,6 +10,7 @@ static struct mock_virtio_device *to_mock(struct virtio_dev *vdev)
 	return container_of(vdev, struct mock_virtio_device, vdev);
 }
 
+/* Gives the chain back, the readable part copied to the writable one. */
 static void echo(struct virtqueue *vq, const struct virtq_chain *chain)
 {
 	uint32_t done = 0, len = MIN(chain->out_len, chain->in_len);
@@ -42,6 +43,8 @@ static void mock_queue_ready(struct virtio_dev *vdev, unsigned q)
 		while ((r = virtqueue_pop(vq, &chain)) > 0) {
 			if (!device->keep) {
 				echo(vq, &chain);
+				if (device->on_echo)
+					device->on_echo(device->ctx);
 			} else if (device->nr_kept == MOCK_DEVICE_KEPT_MAX) {
 				virtqueue_undo_pop(vq, &chain);
 				break;

@@ -20,6 +20,8 @@ struct mock_virtio_device {
 	struct virtio_dev vdev;
 	uint8_t config[MOCK_DEVICE_CONFIG_LEN]; /* 0, 1, 2, ...; the driver may write it */
 	bool keep;                              /* chains, instead of echoing them */
+	void (*on_echo)(void *ctx);             /* after each chain; may be NULL */
+	void *ctx;
 	struct {
 		unsigned queue;
 		struct virtq_chain chain;

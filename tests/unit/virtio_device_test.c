@@ -404,6 +404,8 @@ static void reset_gives_up_what_is_in_flight(void **state)
 		kick(&f, 0);
 		kick(&f, 1);
 		assert_int_equal(f.device.nr_kept, 2);
+		virtio_dev_config_changed(&f.device.vdev);
+		assert_true(f.irq.level);
 		if (i < 2)
 			set_status(&f, 0);
 		else
@@ -411,6 +413,7 @@ static void reset_gives_up_what_is_in_flight(void **state)
 		assert_int_equal(recorded.last_in_flight, 2);
 		assert_int_equal(f.device.nr_kept, 0);
 		assert_int_equal(f.device.resets, 2 * i + 1);
+		assert_int_equal(f.device.vdev.accepted, 0);
 		mock_virtio_device_complete(&f.device);
 		assert_false(echoed(&f, 0, 0));
 		assert_int_equal(status_of(&f), 0);
@@ -428,6 +431,7 @@ static void reset_gives_up_what_is_in_flight(void **state)
 static void malformed_ring_needs_reset(void **state)
 {
 	struct device_fixture f;
+	struct virtq_chain chain;
 	int head;
 
 	(void)state;
@@ -445,6 +449,7 @@ static void malformed_ring_needs_reset(void **state)
 	recorded.pops = 0;
 	kick(&f, 1);
 	kick(&f, 0);
+	assert_int_equal(virtqueue_pop(virtio_dev_queue(&f.device.vdev, 1), &chain), -EIO);
 	assert_int_equal(recorded.pops, 0);
 	mock_virtio_device_complete(&f.device);
 	assert_true(echoed(&f, 1, head));
@@ -455,6 +460,7 @@ static void malformed_ring_needs_reset(void **state)
 	mock_mmio_enable_queue(f.dev, 0, &f.rings[0]);
 	offer(&f, 0);
 	kick(&f, 0);
+	assert_int_equal(virtqueue_pop(virtio_dev_queue(&f.device.vdev, 0), &chain), -EIO);
 	assert_int_equal(recorded.pops, 0);
 	f.device.keep = false;
 	expect_needs_reset(&f, BASIC_FEATURES);

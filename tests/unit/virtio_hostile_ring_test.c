@@ -284,6 +284,25 @@ static void packed_table_ignores_other_flags(void **state)
 	queue_teardown(&f);
 }
 
+/* 2.8.3: in a used descriptor, WRITE says that something was written. */
+static void packed_used_descriptor_tells_of_writes(void **state)
+{
+	const uint16_t used = AVAIL | 1u << VRING_PACKED_DESC_F_USED;
+	struct queue_fixture f;
+	struct mock_buffer buffer;
+
+	(void)state;
+	queue_setup(&f, SIZE, MOCK_F_PACKED);
+	buffer = mock_buffer(&f.ram, 8, true, 0);
+	for (uint16_t len = 0; len < 2; len++) {
+		mock_ring_add(&f.ring, &buffer, 1);
+		assert_int_equal(virtqueue_pop(&f.vq, &f.chain), 1);
+		virtqueue_push(&f.vq, &f.chain, len);
+		assert_int_equal(f.ring.packed_desc[len].flags, len ? used | WRITE : used);
+	}
+	queue_teardown(&f);
+}
+
 static void packed_reserved_event_flags_signal(void **state)
 {
 	struct queue_fixture f;
@@ -364,6 +383,7 @@ int main(void)
 		cmocka_unit_test(ring_empty_buffers_are_passed_over),
 		cmocka_unit_test(packed_table_is_not_longer_than_the_queue),
 		cmocka_unit_test(packed_table_ignores_other_flags),
+		cmocka_unit_test(packed_used_descriptor_tells_of_writes),
 		cmocka_unit_test(packed_reserved_event_flags_signal),
 		cmocka_unit_test(ring_geometry_is_checked),
 	};
