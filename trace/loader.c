@@ -11,8 +11,8 @@
 #include "trace/provider.h"
 
 #define PROVIDER_LIBRARY    "libglassbox-trace.so"
-/* LTTng waits 3 s, little on a loaded machine; afterwards the first events would be missing. */
-#define REGISTER_TIMEOUT_MS "10000"
+/* LTTng waits 3 s; on a loaded machine 10 were too few, and events would be missing afterwards. */
+#define REGISTER_TIMEOUT_MS "40000"
 
 static int open_provider(const struct trace_provider_export **ret_export, struct error *error)
 {

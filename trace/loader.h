@@ -22,7 +22,7 @@ enum trace_load_mode {
  * A provider already in the process (LD_PRELOAD) is used, else the one of this build is loaded
  * from ../lib/glassbox or ../lib beside the program, then from the installed library directory.
  * It stays until the end of the process.  If a session daemon runs, the call waits until this
- * process is registered there (LTTNG_UST_REGISTER_TIMEOUT, 10 s unless the user set it).
+ * process is registered there (LTTNG_UST_REGISTER_TIMEOUT, 40 s unless the user set it).
  *
  * Main thread, before any other thread starts and before a sandbox closes the file system, sockets
  * and threads: LTTng adds two threads, with all signals blocked.
