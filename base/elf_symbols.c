@@ -25,8 +25,10 @@ static int compare_address(const void *left, const void *right)
 
 	if (a->start != b->start)
 		return a->start < b->start ? -1 : 1;
-	/* A function, then a sized symbol, is what people mean by an address that has several
-	 * names. */
+	/*
+	 * A function, then a sized symbol, is what people mean by an address that has several
+	 * names.
+	 */
 	if (a->is_function != b->is_function)
 		return a->is_function ? -1 : 1;
 	if (a->size != b->size)
@@ -40,15 +42,18 @@ static bool symbol_wanted(const GElf_Sym *sym, const char *name, size_t percpu_s
 
 	if (!name || name[0] == '\0' || sym->st_shndx == SHN_UNDEF)
 		return false;
-	/* Absolute symbols and Linux's per-CPU offsets are numbers, not places in the text or data.
+	/*
+	 * Absolute symbols and Linux's per-CPU offsets are numbers, not places in the text or data.
 	 */
 	if (sym->st_shndx == SHN_ABS || sym->st_shndx == percpu_section)
 		return false;
 	return type == STT_FUNC || type == STT_OBJECT || type == STT_NOTYPE;
 }
 
-/* The index of Linux's section of per-CPU variables, which is linked at 0; SHN_UNDEF if there is
- * none. */
+/*
+ * The index of Linux's section of per-CPU variables, which is linked at 0; SHN_UNDEF if there is
+ * none.
+ */
 static size_t find_percpu_section(Elf *elf)
 {
 	Elf_Scn *section = NULL;
@@ -247,8 +252,10 @@ int elf_symbols_find(const struct elf_symbols *symbols, uint64_t addr,
 		else
 			high = middle;
 	}
-	/* Walk back over names of the same address to the best one, and past labels inside a
-	 * function. */
+	/*
+	 * Walk back over names of the same address to the best one, and past labels inside a
+	 * function.
+	 */
 	for (size_t back = 0; back < 16 && low > back; back++) {
 		const struct elf_symbol *symbol = &symbols->by_addr[low - back - 1];
 		bool best_of_address = low - back - 1 == 0 || symbol[-1].start != symbol->start;

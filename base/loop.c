@@ -161,8 +161,10 @@ void loop_quit(struct loop *loop)
 	loop_wake(loop);
 }
 
-/* Runs the posts that are there now; one made by them waits for the next round, so that sources get
- * a turn. */
+/*
+ * Runs the posts that are there now; one made by them waits for the next round, so that sources get
+ * a turn.
+ */
 static void run_posts(struct loop *loop)
 {
 	struct loop_post *post;

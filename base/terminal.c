@@ -8,8 +8,10 @@
 
 #include "base/terminal.h"
 
-/* Signals that end the process.  The first are always ours while the terminal is raw, the last only
- * if they would kill us. */
+/*
+ * Signals that end the process.  The first are always ours while the terminal is raw, the last only
+ * if they would kill us.
+ */
 static const int fatal_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE,  SIGABRT,
 				     SIGSYS,  SIGHUP, SIGINT, SIGQUIT, SIGTERM };
 #define NR_ALWAYS_OURS 6
@@ -23,8 +25,10 @@ static struct {
 	struct sigaction old_stop, old_continue;
 } terminal;
 
-/* Touching the terminal from the background would stop the process, or spoil the settings of the
- * program in the foreground.  A terminal that isn't ours by job control (-1) may be touched. */
+/*
+ * Touching the terminal from the background would stop the process, or spoil the settings of the
+ * program in the foreground.  A terminal that isn't ours by job control (-1) may be touched.
+ */
 static bool in_foreground(void)
 {
 	pid_t group = tcgetpgrp(terminal.fd);
@@ -45,8 +49,10 @@ static void on_fatal(int sig)
 {
 	if (terminal.raw)
 		apply(&terminal.before);
-	/* What happened before this handler was there happens now: the signal is blocked until the
-	 * handler returns. */
+	/*
+	 * What happened before this handler was there happens now: the signal is blocked until the
+	 * handler returns.
+	 */
 	for (unsigned i = 0; i < ARRAY_SIZE(fatal_signals); i++) {
 		if (fatal_signals[i] == sig)
 			(void)sigaction(sig, &terminal.old_fatal[i], NULL);

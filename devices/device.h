@@ -66,8 +66,10 @@ static inline void irq_line_set(const struct irq_line *line, bool level)
 		line->set(line->ctx, level);
 }
 
-/* Nanoseconds since 1970-01-01 UTC, for devices that show the time; injected so that tests can
- * choose it. */
+/*
+ * Nanoseconds since 1970-01-01 UTC, for devices that show the time; injected so that tests can
+ * choose it.
+ */
 struct wall_clock {
 	int64_t (*now_ns)(void *ctx);
 	void *ctx;
@@ -91,8 +93,10 @@ struct device_timer {
 	void *ctx;
 };
 
-/* What the guest asked of the machine as a whole; called on the vCPU thread that wrote the
- * register, without a lock held. */
+/*
+ * What the guest asked of the machine as a whole; called on the vCPU thread that wrote the
+ * register, without a lock held.
+ */
 enum power_request {
 	POWER_REQUEST_OFF,
 	POWER_REQUEST_RESET,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See loader.h.  Main thread; the provider it loads is never unloaded, LTTng does not allow that.
+/*
+ * See loader.h.  Main thread; the provider it loads is never unloaded, LTTng does not allow that.
  */
 #include <dlfcn.h>
 #include <errno.h>

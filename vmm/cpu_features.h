@@ -38,8 +38,10 @@ extern const size_t cpu_feature_dependencies_nr;
 
 #define CPU_FEATURES_MAX 320u
 
-/* What the user wants to differ from the host; all zero is `host`.  Bit numbers are indices of
- * cpu_features[]. */
+/*
+ * What the user wants to differ from the host; all zero is `host`.  Bit numbers are indices of
+ * cpu_features[].
+ */
 struct cpu_model {
 	uint64_t removed[CPU_FEATURES_MAX / 64];  /* closed over the dependencies */
 	uint64_t required[CPU_FEATURES_MAX / 64]; /* disjoint from @removed */

@@ -291,8 +291,10 @@ static void build_topology(const struct builder *b)
 		build_extended_topology(b, 0x1f);
 }
 
-/* Linux Documentation/virt/kvm/x86/cpuid.rst; the timing leaf is a convention among hypervisors:
- * EAX is the TSC's frequency, EBX the local APIC bus's, both in kHz. */
+/*
+ * Linux Documentation/virt/kvm/x86/cpuid.rst; the timing leaf is a convention among hypervisors:
+ * EAX is the TSC's frequency, EBX the local APIC bus's, both in kHz.
+ */
 static void build_hypervisor_leaves(const struct builder *b)
 {
 	struct kvm_cpuid_entry2 *entry = find(b->cpuid, KVM_LEAF_SIGNATURE, 0);

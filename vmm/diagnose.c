@@ -145,8 +145,10 @@ static void write_exit_reason(FILE *out, enum diagnose_processor processor, uint
 		      name ? ")" : "");
 }
 
-/* SDM vol. 3C, "IDT-Vectoring Information" and "VM-Exit Interruption Information"; EXITINTINFO and
- * EVENTINJ of APM vol. 2, 15.7.2 and 15.20 have the same layout. */
+/*
+ * SDM vol. 3C, "IDT-Vectoring Information" and "VM-Exit Interruption Information"; EXITINTINFO and
+ * EVENTINJ of APM vol. 2, 15.7.2 and 15.20 have the same layout.
+ */
 static void write_event(FILE *out, uint64_t info)
 {
 	static const char *const types[8] = {
@@ -463,8 +465,10 @@ static bool near(uint64_t a, uint64_t b)
 	return a - b < PAGE_BYTES || b - a < PAGE_BYTES;
 }
 
-/* SDM vol. 3A, table 9-1.  The VMCB is undefined after a shutdown (APM vol. 2, 15.14.3), so KVM
- * does an INIT on it before user space sees the exit. */
+/*
+ * SDM vol. 3A, table 9-1.  The VMCB is undefined after a shutdown (APM vol. 2, 15.14.3), so KVM
+ * does an INIT on it before user space sees the exit.
+ */
 static bool is_reset_state(const struct diagnose_vcpu *vcpu)
 {
 	return vcpu->processor != DIAGNOSE_PROCESSOR_VMX && vcpu->regs->rip == 0xfff0 &&

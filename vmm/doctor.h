@@ -3,8 +3,10 @@
 #ifndef GLASSBOX_VMM_DOCTOR_H
 #define GLASSBOX_VMM_DOCTOR_H
 
-/* The exit status is 0 if all is well, else the sum of what this host cannot do; a failure of the
- * doctor's own is one of the first two.  glassbox-doctor(1) documents the same numbers. */
+/*
+ * The exit status is 0 if all is well, else the sum of what this host cannot do; a failure of the
+ * doctor's own is one of the first two.  glassbox-doctor(1) documents the same numbers.
+ */
 enum doctor_status {
 	DOCTOR_STATUS_OK = 0,
 	DOCTOR_STATUS_FAILURE = 1, /* no memory, output cannot be written */

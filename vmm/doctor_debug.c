@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The doctor's checks of what a debugger needs of KVM (api.rst, 4.87; registers: SDM vol.
- * 3B, 18.2). */
+/*
+ * The doctor's checks of what a debugger needs of KVM (api.rst, 4.87; registers: SDM vol. 3B,
+ * 18.2).
+ */
 #include <errno.h>
 
 #include "vmm/doctor_check.h"

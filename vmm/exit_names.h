@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers of KVM and of the processors as their documents name them.  Constant tables: any thread.
+/*
+ * Numbers of KVM and of the processors as their documents name them.  Constant tables: any thread.
  */
 #ifndef GLASSBOX_VMM_EXIT_NAMES_H
 #define GLASSBOX_VMM_EXIT_NAMES_H

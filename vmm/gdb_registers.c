@@ -149,7 +149,8 @@ int vcpu_read_x86_regs(struct vcpu *vcpu, struct x86_regs *ret_regs)
 		r = kvm_vcpu_get_fpu(&vcpu->kvm, &fpu);
 	if (r < 0)
 		return r;
-	/* A host that does not offer this MSR leaves it 0; everything else is still worth showing.
+	/*
+	 * A host that does not offer this MSR leaves it 0; everything else is still worth showing.
 	 */
 	(void)kvm_vcpu_get_msr(&vcpu->kvm, MSR_KERNEL_GS_BASE, &regs.k_gs_base);
 	general_to_x86(&general, &regs);

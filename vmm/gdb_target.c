@@ -59,8 +59,10 @@ static int target_set_debug(struct gdb_target *target, const struct gdb_debug_se
 	return 0;
 }
 
-/* DR7 fields of slot i: G(i) at bit 2i+1, R/W(i) at bit 16+4i, LEN(i) at bit 18+4i (SDM vol.
- * 3B, 17.2.4). */
+/*
+ * DR7 fields of slot i: G(i) at bit 2i+1, R/W(i) at bit 16+4i, LEN(i) at bit 18+4i (SDM vol. 3B,
+ * 17.2.4).
+ */
 static uint32_t slot_bits(const struct gdb_hw_slot *slot, unsigned i)
 {
 	static const uint32_t rw[] = {
@@ -85,8 +87,10 @@ static struct kvm_guest_debug guest_debug(const struct vm *vm, enum gdb_resume_k
 		debug.arch.debugreg[i] = setup->hw[i].addr;
 		dr7 |= slot_bits(&setup->hw[i], i);
 	}
-	/* Each flag takes something from the guest (its own int3, its own debug registers): only
-	 * when used. */
+	/*
+	 * Each flag takes something from the guest (its own int3, its own debug registers): only
+	 * when used.
+	 */
 	if (dr7) {
 		debug.control |= KVM_GUESTDBG_USE_HW_BP;
 		debug.arch.debugreg[7] = dr7 | DR7_GE | DR7_RESERVED1;

@@ -8,8 +8,10 @@
 #include "base/cleanup.h"
 #include "vmm/kvm.h"
 
-/* Three pages for the TSS and one for the identity map, below the BIOS area, where no RAM is
- * (4.35, 4.37). */
+/*
+ * Three pages for the TSS and one for the identity map, below the BIOS area, where no RAM is (4.35,
+ * 4.37).
+ */
 #define KVM_TSS_GPA          0xfffbd000ul
 #define KVM_IDENTITY_MAP_GPA 0xfffbc000ull
 #define KVM_CPUID_MAX        256u

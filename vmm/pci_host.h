@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine's PCI host bridge: on its buses, with its interrupt lines and its MSI routes.  Main
- * thread. */
+/*
+ * The machine's PCI host bridge: on its buses, with its interrupt lines and its MSI routes.  Main
+ * thread.
+ */
 #ifndef GLASSBOX_VMM_PCI_HOST_H
 #define GLASSBOX_VMM_PCI_HOST_H
 

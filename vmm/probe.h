@@ -27,8 +27,10 @@
 #define PROBE_MEMORY    0x10000
 #define PROBE_MMIO      0x100000 /* mapped, but no RAM: every access leaves KVM_RUN */
 
-/* An exception or interrupt that reaches the guest's own handler writes its vector (a byte) here,
- * then returns. */
+/*
+ * An exception or interrupt that reaches the guest's own handler writes its vector (a byte) here,
+ * then returns.
+ */
 #define PROBE_TRAP_PORT 0xe0
 /* A port that no part of KVM answers. */
 #define PROBE_PORT      0xe4
@@ -41,8 +43,10 @@ struct probe_code {
 	const uint8_t *start, *end;
 };
 
-/* Defines `static const struct probe_code NAME` from assembler text; its labels may be named to C
- * by PROBE_LABEL(). */
+/*
+ * Defines `static const struct probe_code NAME` from assembler text; its labels may be named to C
+ * by PROBE_LABEL().
+ */
 #define PROBE_GUEST(name, text)                                                                    \
 	__asm__(".pushsection .rodata\n" #name "_start:\n" text "\n" #name "_end:\n.popsection");  \
 	PROBE_LABEL(name##_start);                                                                 \

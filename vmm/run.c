@@ -104,8 +104,10 @@ static void trace_machine_end(const struct run *run, int status, const char *cau
 static int build_board(struct run *run, struct error *error);
 static int start_machine(struct run *run, struct error *error);
 
-/* The user's file, or the kernel itself, read only now that a name is needed; NULL if neither has
- * symbols. */
+/*
+ * The user's file, or the kernel itself, read only now that a name is needed; NULL if neither has
+ * symbols.
+ */
 static const struct elf_symbols *symbols_of(struct run *run)
 {
 	if (!run->symbols && elf_symbols_open(run->options->kernel, &run->symbols, NULL) < 0)
@@ -171,7 +173,8 @@ static bool is_debuggers_breakpoint(struct run *run, unsigned vcpu)
 	struct kvm_regs regs;
 	struct kvm_vcpu *kvm = &run->board->vm->vcpus[vcpu].kvm;
 
-	/* If KVM will not say where it stopped, the debugger is the better place to find out why.
+	/*
+	 * If KVM will not say where it stopped, the debugger is the better place to find out why.
 	 */
 	if (kvm_vcpu_get_regs(kvm, &regs) < 0 || kvm_vcpu_get_sregs(kvm, &sregs) < 0)
 		return true;

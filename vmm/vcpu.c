@@ -168,8 +168,10 @@ static void vcpu_run(struct vcpu *vcpu)
 	}
 }
 
-/* The pause of this vCPU begins; which stop of which vCPU caused it shows in the one with its own
- * reason. */
+/*
+ * The pause of this vCPU begins; which stop of which vCPU caused it shows in the one with its own
+ * reason.
+ */
 static void trace_paused(const struct vcpu *vcpu)
 {
 	static const uint32_t reasons[] = {
@@ -224,8 +226,10 @@ int vcpu_start_thread(struct vcpu *vcpu)
 	sigset_t kick, others, old;
 	int r;
 
-	/* The kick must interrupt KVM_RUN, so no SA_RESTART; every other signal is for the main
-	 * thread. */
+	/*
+	 * The kick must interrupt KVM_RUN, so no SA_RESTART; every other signal is for the main
+	 * thread.
+	 */
 	(void)sigemptyset(&action.sa_mask);
 	if (sigaction(VCPU_KICK_SIGNAL, &action, NULL) < 0)
 		return -errno;

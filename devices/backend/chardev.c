@@ -194,8 +194,10 @@ static void deliver_input(struct chardev *chr)
 	while (chr->receiver.receive && (len = byte_ring_peek(&chr->in, &bytes)) > 0) {
 		taken = chr->receiver.receive(chr->receiver.ctx, bytes, len);
 		byte_ring_pop(&chr->in, taken);
-		/* Refused.  It may have made room before it could see that we wait, so it is asked
-		 * again after that is marked. */
+		/*
+		 * Refused.  It may have made room before it could see that we wait, so it is asked
+		 * again after that is marked.
+		 */
 		if (taken == 0 && atomic_exchange(&chr->input_blocked, true))
 			break;
 	}

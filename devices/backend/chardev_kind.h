@@ -20,8 +20,10 @@ struct chardev_kind {
 	/* Opens @arg, what follows the prefix.  On failure leaves what close() can clean up. */
 	int (*open)(struct chardev *chr, const char *arg, struct error *error);
 	void (*close)(struct chardev *chr); /* may be NULL */
-	/* Takes escapes out of @len bytes of input in place, returns how many are left; may be
-	 * NULL. */
+	/*
+	 * Takes escapes out of @len bytes of input in place, returns how many are left; may be
+	 * NULL.
+	 */
 	size_t (*filter)(struct chardev *chr, uint8_t *buf, size_t len);
 	/* True if both sides are one connection, whose end lets another client in. */
 	bool reconnects;

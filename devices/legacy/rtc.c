@@ -203,8 +203,10 @@ static bool rtc_update_in_progress(const struct rtc *rtc)
 	return !rtc_is_held(rtc) && next_multiple(now, RTC_NS_PER_S) - now <= UIP_NS;
 }
 
-/* The seconds come from the bytes, the fraction goes on as it was.  Bytes that are no date leave
- * the clock as it was. */
+/*
+ * The seconds come from the bytes, the fraction goes on as it was.  Bytes that are no date leave
+ * the clock as it was.
+ */
 static void rtc_load_time(struct rtc *rtc)
 {
 	int64_t now = rtc_now(rtc), seconds;

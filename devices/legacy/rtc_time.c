@@ -88,8 +88,10 @@ static bool alarm_matches(uint8_t alarm, uint8_t byte)
 	return (alarm & ALARM_ANY) == ALARM_ANY || alarm == byte;
 }
 
-/* Compares encoded bytes, as the chip does, and skips whole hours and minutes that don't match: at
- * most 24 + 60 + 60 steps or so for each of two days. */
+/*
+ * Compares encoded bytes, as the chip does, and skips whole hours and minutes that don't match: at
+ * most 24 + 60 + 60 steps or so for each of two days.
+ */
 int64_t rtc_time_next_alarm(int64_t after_ns, uint8_t mode, const uint8_t *cmos)
 {
 	int64_t first = rtc_floor_div(after_ns, RTC_NS_PER_S) + 1;

@@ -91,8 +91,10 @@ struct serial {
 	uint8_t fifo[SERIAL_FIFO_SIZE];
 };
 
-/* With DLAB set, the first two registers are the divisor latch: what a register is called depends
- * on more than its offset. */
+/*
+ * With DLAB set, the first two registers are the divisor latch: what a register is called depends
+ * on more than its offset.
+ */
 static const struct device_register serial_registers[] = {
 	{ REG_DATA, "r", "RBR/DLL" },
 	{ REG_DATA, "w", "THR/DLL" },
@@ -122,8 +124,10 @@ static uint8_t serial_iir(const struct serial *serial)
 {
 	if ((serial->ier & IER_RLSI) && serial->lsr_errors)
 		return IIR_RLS;
-	/* Fewer bytes than the trigger level wait for a time-out on a real line; here it is over at
-	 * once. */
+	/*
+	 * Fewer bytes than the trigger level wait for a time-out on a real line; here it is over at
+	 * once.
+	 */
 	if ((serial->ier & IER_RDI) && serial->count)
 		return serial->count >= serial->rx_trigger ? IIR_RDA : IIR_TIMEOUT;
 	if ((serial->ier & IER_THRI) && serial->thre_pending)
@@ -196,8 +200,10 @@ static void fifo_clear(struct serial *serial)
 	serial->count = 0;
 }
 
-/* The modem lines as MSR shows them: a cable to a terminal that is always there, or MCR's own
- * outputs when they are looped back (8.7). */
+/*
+ * The modem lines as MSR shows them: a cable to a terminal that is always there, or MCR's own
+ * outputs when they are looped back (8.7).
+ */
 static uint8_t modem_lines(const struct serial *serial)
 {
 	uint8_t lines = 0;

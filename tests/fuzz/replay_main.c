@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs a fuzz target over the files (or the files of the folders) named on the command line,
- * without libFuzzer. */
+/*
+ * Runs a fuzz target over the files (or the files of the folders) named on the command line,
+ * without libFuzzer.
+ */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

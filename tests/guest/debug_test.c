@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What debuggers build on, beyond what the doctor asks: where a step ends, and how a breakpoint is
- * passed. */
+/*
+ * What debuggers build on, beyond what the doctor asks: where a step ends, and how a breakpoint is
+ * passed.
+ */
 #include "tests/guest/guest.h"
 
 #define RFLAGS_TF 0x100u
@@ -88,7 +90,8 @@ static void a_step_leaves_no_trap_flag(void **state)
 	guest_run(probe, KVM_EXIT_HLT);
 }
 
-/* KVM_SET_REGS may take a step that was asked for away again: KVM_SET_GUEST_DEBUG has to come last.
+/*
+ * KVM_SET_REGS may take a step that was asked for away again: KVM_SET_GUEST_DEBUG has to come last.
  */
 static void a_step_comes_after_registers_were_written(void **state)
 {

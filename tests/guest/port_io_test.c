@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What KVM tells of IN, OUT and their string forms, in every size, and how answers reach a guest.
+/*
+ * What KVM tells of IN, OUT and their string forms, in every size, and how answers reach a guest.
  */
 #include "tests/guest/guest.h"
 #include "vmm/bus.h"

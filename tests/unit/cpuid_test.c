@@ -21,7 +21,8 @@
 		.ecx = (c), .edx = (d)                                                             \
 	}
 
-/* The features of a server with AVX-512 and AMX; the topology of its 40 threads, as KVM leaks it.
+/*
+ * The features of a server with AVX-512 and AMX; the topology of its 40 threads, as KVM leaks it.
  */
 static const struct kvm_cpuid_entry2 intel[] = {
 	LEAF(0, 0x1f, 0x756e6547, 0x6c65746e, 0x49656e69), /* GenuineIntel */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What device tests pass to a device in place of the machine: lines, clocks and controls that
- * record what was done to them. */
+/*
+ * What device tests pass to a device in place of the machine: lines, clocks and controls that
+ * record what was done to them.
+ */
 #ifndef GLASSBOX_TESTS_UNIT_DEVICE_FIXTURE_H
 #define GLASSBOX_TESTS_UNIT_DEVICE_FIXTURE_H
 

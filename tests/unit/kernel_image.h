@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tiny kernel images for the tests of vmm/boot, made in memory.  What fails here aborts the test.
+/*
+ * Tiny kernel images for the tests of vmm/boot, made in memory.  What fails here aborts the test.
  */
 #ifndef GLASSBOX_TESTS_UNIT_KERNEL_IMAGE_H
 #define GLASSBOX_TESTS_UNIT_KERNEL_IMAGE_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What PCI tests are made of: a host bridge on buses of the test's own, devices behind base address
- * registers that record, and configuration accesses as a guest makes them. */
+/*
+ * What PCI tests are made of: a host bridge on buses of the test's own, devices behind base address
+ * registers that record, and configuration accesses as a guest makes them.
+ */
 #ifndef GLASSBOX_TESTS_UNIT_PCI_FIXTURE_H
 #define GLASSBOX_TESTS_UNIT_PCI_FIXTURE_H
 

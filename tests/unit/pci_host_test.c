@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The ways into configuration space, interrupt pins, and that two bridges do not know each other.
+/*
+ * The ways into configuration space, interrupt pins, and that two bridges do not know each other.
  */
 #include <errno.h>
 

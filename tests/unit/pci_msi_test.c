@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Routes, vectors and doorbells against a KVM of the test's own, which notes what it is asked for
- * and can refuse. */
+/*
+ * Routes, vectors and doorbells against a KVM of the test's own, which notes what it is asked for
+ * and can refuse.
+ */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>

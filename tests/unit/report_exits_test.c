@@ -383,7 +383,8 @@ static void functions_are_found_behind_the_slide(void **state)
 						   .vcpus = 1,
 						   .memory = MIB(64),
 						   .text_slide = slide } });
-	/* The last instruction of one() writes: RIP is the byte behind it, where two() may start.
+	/*
+	 * The last instruction of one() writes: RIP is the byte behind it, where two() may start.
 	 */
 	feed_exit_at(exits, 10, 0, 1, slide + one.start + one.size, 0x80, true);
 	/* A read at the first byte of two(): RIP is the instruction itself. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A serial port and a socket joined as in a machine, each on its own thread: a guest that echoes,
- * the loop, and a client that pastes. */
+/*
+ * A serial port and a socket joined as in a machine, each on its own thread: a guest that echoes,
+ * the loop, and a client that pastes.
+ */
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>

@@ -300,8 +300,10 @@ static void *run_loop(void *ctx)
 	return (void *)(intptr_t)loop_run(ctx);
 }
 
-/* A vCPU that keeps the ring full, and notifies only when it must: a notification that is lost
- * hangs here for ever. */
+/*
+ * A vCPU that keeps the ring full, and notifies only when it must: a notification that is lost
+ * hangs here for ever.
+ */
 static void run_guest(struct stress *stress, unsigned chains)
 {
 	struct device_fixture *f = &stress->f;

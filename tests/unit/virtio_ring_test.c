@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What split and packed rings have in common: each test runs for both, with and without EVENT_IDX.
+/*
+ * What split and packed rings have in common: each test runs for both, with and without EVENT_IDX.
  */
 #include "tests/unit/virtio_fixture.h"
 

@@ -293,8 +293,10 @@ static int set_text(char **text, const char *value)
 	return 0;
 }
 
-/* @array with room for one more of @size bytes behind @count; grows at powers of two.  NULL if
- * there is no memory, @array is good then. */
+/*
+ * @array with room for one more of @size bytes behind @count; grows at powers of two.  NULL if
+ * there is no memory, @array is good then.
+ */
 static void *reserve(void *array, size_t count, size_t size)
 {
 	if (count & (count - 1))

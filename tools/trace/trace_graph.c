@@ -78,7 +78,8 @@ static const bt_plugin *load_plugin_file(const char *path)
 	return plugin;
 }
 
-/* Ours stands beside the program: ../lib in a build tree, babeltrace2's directory once installed.
+/*
+ * Ours stands beside the program: ../lib in a build tree, babeltrace2's directory once installed.
  */
 static int find_own_plugin(const bt_plugin **ret_plugin, struct error *error)
 {

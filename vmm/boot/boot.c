@@ -201,7 +201,8 @@ static int write_handover(const struct boot_config *config, const struct loaded_
 	}
 }
 
-/* init_size is what a kernel wants to itself from pref_address on before it reads the memory map.
+/*
+ * init_size is what a kernel wants to itself from pref_address on before it reads the memory map.
  */
 static struct initrd_limits initrd_limits(const struct loaded_kernel *kernel)
 {
