@@ -3,5 +3,6 @@ foreach(part ring mmio)
     glassbox_fuzz_target(virtio_${part}_fuzz virtio_${part}_fuzz.c
         ${CMAKE_SOURCE_DIR}/tests/support/mock_driver.c
         ${CMAKE_SOURCE_DIR}/tests/support/mock_virtio_device.c
+        CORPUS ${CMAKE_CURRENT_LIST_DIR}/corpus/virtio_${part}
         LIBS glassbox_devices)
 endforeach()

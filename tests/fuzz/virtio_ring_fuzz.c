@@ -23,6 +23,7 @@ enum {
 	TABLE_DESCRIPTOR,
 	OFFER,
 	ADD_CHAIN,
+	ADD_TABLE,
 	POP,
 	PUSH,
 	UNDO,
@@ -124,6 +125,36 @@ static void add_chain(struct machine *m, const struct step *step)
 	(void)mock_ring_add(&m->ring, buffers, count);
 }
 
+/* Good descriptors in the table, as many as the step says, of which others then make bad ones; and
+ * a chain that refers to it. */
+static void add_table(struct machine *m, const struct step *step)
+{
+	unsigned count = 1 + step->index % (TABLE_SIZE / 16);
+	const struct mock_buffer buffer = { m->table, 16 * count, false };
+	uint16_t *flags;
+	int head;
+
+	for (uint16_t i = 0; i < count; i++) {
+		struct step desc = {
+			.index = 24, .small = 4, .len = step->len, .flags = VRING_DESC_F_NEXT
+		};
+
+		if (i >= step->small % 32u)
+			desc.flags |= VRING_DESC_F_WRITE;
+		if (i + 1u == count)
+			desc.flags &= (uint16_t)~VRING_DESC_F_NEXT;
+		desc.next = i + 1u;
+		put_descriptor(m, (uint8_t *)mock_ram_at(&m->ram, m->table) + 16u * i, &desc);
+	}
+	if (m->ring.nr_free == 0 || m->ring.next_avail >= 0x8000)
+		return;
+	flags = m->ring.packed ? &m->ring.packed_desc[m->ring.next_avail].flags : NULL;
+	head = mock_ring_add(&m->ring, &buffer, 1);
+	if (!flags)
+		flags = &m->ring.desc[head].flags;
+	*flags |= VRING_DESC_F_INDIRECT;
+}
+
 static void check_chain(const struct machine *m, struct virtq_chain *chain)
 {
 	const uint8_t *ram = m->ram.bytes;
@@ -158,17 +189,19 @@ static void pop(struct machine *m)
 		return;
 	check_chain(m, &chain);
 	(void)virtq_chain_read(&chain, chain.out_len / 2, bytes, sizeof(bytes));
-	/* Not into the rings: that is the guest's to do, by pokes. */
 	m->kept[m->nr_kept++] = chain;
 }
 
 static void push(struct machine *m, const struct step *step)
 {
+	const uint8_t bytes[64] = { step->index };
 	unsigned at;
 
 	if (m->nr_kept == 0)
 		return;
 	at = step->index % m->nr_kept;
+	/* Even if the guest let its buffers be where its rings are. */
+	(void)virtq_chain_write(&m->kept[at], step->small, bytes, sizeof(bytes));
 	virtqueue_push(&m->vq, &m->kept[at], MIN(step->len, m->kept[at].in_len));
 	m->kept[at] = m->kept[--m->nr_kept];
 }
@@ -230,6 +263,7 @@ static void run_step(struct machine *m, const struct step *step)
 		break;
 	case OFFER: offer(m, step); break;
 	case ADD_CHAIN: add_chain(m, step); break;
+	case ADD_TABLE: add_table(m, step); break;
 	case POP: pop(m); break;
 	case PUSH: push(m, step); break;
 	case UNDO: undo(m); break;
