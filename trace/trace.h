@@ -56,10 +56,11 @@ enum trace_irq_decision {
  * entry - about to call KVM_RUN the seq-th time.  device handled the exit before ("none" if none
  * did); data is what a read returned.
  *
- * device_map - device answers [base, base + len) of space.  At the start of the VM.
+ * device_map - device answers [base, base + len) of space.  At the start of the VM, and whenever
+ * the guest places a PCI device.
  *
- * device_register - the register of device at addr, for reads, writes or both ("r", "w", "rw").  At
- * the start.
+ * device_register - the register of device at addr, for reads, writes or both ("r", "w", "rw").
+ * After the device_map.
  *
  * vcpu_counters - the VMM's own count of KVM_RUN returns of one vCPU, and KVM's count of its exits,
  * of those handled in the kernel too (0 where KVM gives no statistics).  At the start and the end.
