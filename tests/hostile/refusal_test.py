@@ -99,7 +99,7 @@ class RefusalTest(vmm.TestCase):
         for model, pattern in (
             ("", "''"), ("pentium", "'pentium'"), ("host,", "missing"), ("host,avx2", "avx2"),
             ("host,-nosuch", "'nosuch'"), ("host,+", "''"), ("host,+avx2,-avx2", "'avx2'"),
-            ("host,+hypervisor,+3dnow", "'3dnow'"),
+            ("host,+avx512er", "'avx512er'"),  # of one processor long gone
         ):
             self.assert_refused(("-k", self.kernel, "--cpu", model), f"--cpu: .*{pattern}")
 
@@ -283,9 +283,9 @@ class RefusalTest(vmm.TestCase):
 
     def test_few_file_descriptors(self):
         socket_path = self.directory / "socket"
-        for console in ("stdio", "pty", f"unix:{socket_path}"):
+        for console, step in (("stdio", 5), ("pty", 5), (f"unix:{socket_path}", 1)):
             results = []
-            for limit in range(5, 40):
+            for limit in range(5, 41, step):
                 with self.subTest(console=console, limit=limit):
                     results.append(self.assert_survives(
                         ("prlimit", f"--nofile={limit}", "--"), "-c", 2, "--console", console,

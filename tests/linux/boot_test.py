@@ -20,6 +20,11 @@ TOLERATED = (
     r"PCI: System does not support PCI$",
     # On AMD, of 6.12: its firmware does not let the guest control the processor's performance.
     r"amd_pstate: the _CPC object is not present in SBIOS or ACPI disabled$",
+    # The host is slow, or has much else to do.
+    r"hrtimer: interrupt took \d+ ns$",
+    r"clocksource: .*(watchdog|readout|skew)",
+    r"workqueue: \S+ hogged CPU for",
+    r"perf: interrupt took too long",
 )
 
 
