@@ -15,9 +15,6 @@ from linux_guest import kernel  # noqa: E402
 
 # Lines of the kernel's log that are expected.
 TOLERATED = (
-    # This machine has no PCI bus.
-    r"PCI: Fatal: No config space access function found$",
-    r"PCI: System does not support PCI$",
     # On AMD, of 6.12: its firmware does not let the guest control the processor's performance.
     r"amd_pstate: the _CPC object is not present in SBIOS or ACPI disabled$",
     # The host is slow, or has much else to do.
