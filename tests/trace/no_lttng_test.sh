@@ -10,6 +10,7 @@ set -u
 
 glassbox=$1
 built=$2
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 failures=0
 unwanted='liblttng|liburcu|libbabeltrace'
 
@@ -72,7 +73,7 @@ test_names_the_package_of() { # PACKAGE ARGS... -- LIBRARY...
 	shift
 	hide "$@"
 	expect_start
-	expect_refusal "$package" run --kernel "$glassbox" "${arguments[@]}"
+	expect_refusal "$package" run --kernel "$work/kernel" "${arguments[@]}"
 }
 
 if [ "${NO_LTTNG_INSIDE-}" ]; then
@@ -89,14 +90,18 @@ inside() {
 
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
+# The trace starts last, so there has to be a machine that could run.
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here/../guest python3 -c '
+import pathlib, sys, run_kernel
+run_kernel.assemble(pathlib.Path(sys.argv[1]), "cli\n hlt\n")' "$work" || exit 1
 namespace=(unshare --mount)
 [ "$(id -u)" = 0 ] || namespace+=(--user --map-root-user)
 
 test_links_no_lttng
 expect_start
 if [ "$built" = without ]; then
-	expect_refusal "built without LTTng" run --kernel "$glassbox" --trace "$work/out"
-	expect_refusal "built without LTTng" run --kernel "$glassbox" --trace-provider
+	expect_refusal "built without LTTng" run --kernel "$work/kernel" --trace "$work/out"
+	expect_refusal "built without LTTng" run --kernel "$work/kernel" --trace-provider
 elif "${namespace[@]}" true 2>/dev/null; then
 	inside test_names_the_package_of liblttng-ctl0 --trace "$work/out" -- liblttng-ctl
 	inside test_names_the_package_of liblttng-ust1 --trace-provider -- liblttng-ust liblttng-ust-common \

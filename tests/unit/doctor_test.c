@@ -212,6 +212,11 @@ static void lttng_home_must_be_writable(void **state)
 	json_t *json;
 
 	(void)state;
+	/* A checkout in somebody's private folder. */
+	if (getuid() == 0 && system(AS_NOBODY "test -x " PROGRAM) != 0) {
+		print_message("only root may run " PROGRAM "\n");
+		skip();
+	}
 	(void)run_doctor(getuid() == 0 ? AS_NOBODY WITHOUT_HOME : WITHOUT_HOME, &text);
 	json = json_loads(text, 0, NULL);
 	assert_string_equal(verdict_of(json, "trace-daemon"), "fail");

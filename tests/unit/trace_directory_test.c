@@ -43,8 +43,10 @@ static int start(const char *dir, struct error *error)
 
 	assert_ptr_equal(session, (struct trace_session *)1);
 	/* A build without LTTng refuses them all, with one sentence. */
-	if (r == -ENOTSUP && strstr(error->message, "without LTTng"))
+	if (r == -ENOTSUP && strstr(error->message, "without LTTng")) {
+		print_message("%s\n", error->message);
 		skip();
+	}
 	return r;
 }
 
