@@ -53,7 +53,8 @@ int gdb_breakpoints_add(struct gdb_breakpoints *bps, uint64_t gva, uint64_t gpa)
 	if (r < 0)
 		return r;
 	memmove(&bps->list[at + 1], &bps->list[at], (bps->count - at) * sizeof(*bps->list));
-	bps->list[at] = (struct gdb_breakpoint){ .gva = gva, .gpa = gpa };
+	bps->list[at] =
+		(struct gdb_breakpoint){ .gva = gva, .gpa = gpa, .order = bps->next_order++ };
 	bps->count++;
 	return 0;
 }
@@ -75,11 +76,75 @@ void gdb_breakpoints_clear(struct gdb_breakpoints *bps)
 	*bps = (struct gdb_breakpoints){ 0 };
 }
 
-bool gdb_breakpoints_has(const struct gdb_breakpoints *bps, uint64_t gpa)
+static bool is_kernel_half(uint64_t gva)
 {
-	unsigned at = lower_bound(bps, gpa);
+	return gva >> 63;
+}
 
-	return at < bps->count && bps->list[at].gpa == gpa;
+/* The one that gdb set first, of those that may borrow a slot and have none; NULL for none. */
+static const struct gdb_breakpoint *next_to_borrow(const struct gdb_breakpoints *bps)
+{
+	const struct gdb_breakpoint *first = NULL;
+
+	for (unsigned i = 0; i < bps->count; i++) {
+		const struct gdb_breakpoint *bp = &bps->list[i];
+
+		if (!bp->in_slot && is_kernel_half(bp->gva) && (!first || bp->order < first->order))
+			first = bp;
+	}
+	return first;
+}
+
+/* An execute slot at @gva stands for all breakpoints there, whatever they meant when set. */
+static void mark_in_slot(struct gdb_breakpoints *bps, uint64_t gva)
+{
+	for (unsigned i = 0; i < bps->count; i++) {
+		if (bps->list[i].gva == gva && is_kernel_half(gva))
+			bps->list[i].in_slot = true;
+	}
+}
+
+void gdb_breakpoints_borrow(struct gdb_breakpoints *bps, struct gdb_hw_slot *slots)
+{
+	for (unsigned i = 0; i < bps->count; i++)
+		bps->list[i].in_slot = false;
+	if (!slots)
+		return;
+	for (unsigned i = 0; i < GDB_HW_SLOTS; i++) {
+		if (slots[i].used && slots[i].type == GDB_HW_EXECUTE)
+			mark_in_slot(bps, slots[i].addr);
+	}
+	for (unsigned i = 0; i < GDB_HW_SLOTS; i++) {
+		const struct gdb_breakpoint *bp;
+
+		if (slots[i].used)
+			continue;
+		bp = next_to_borrow(bps);
+		if (!bp)
+			return;
+		slots[i] = (struct gdb_hw_slot){
+			.used = true, .type = GDB_HW_EXECUTE, .addr = bp->gva, .len = 1
+		};
+		mark_in_slot(bps, bp->gva);
+	}
+}
+
+bool gdb_breakpoints_need_int3(const struct gdb_breakpoints *bps)
+{
+	for (unsigned i = 0; i < bps->count; i++) {
+		if (!bps->list[i].in_slot)
+			return true;
+	}
+	return false;
+}
+
+bool gdb_breakpoints_has_int3(const struct gdb_breakpoints *bps, uint64_t gpa)
+{
+	for (unsigned i = lower_bound(bps, gpa); i < bps->count && bps->list[i].gpa == gpa; i++) {
+		if (!bps->list[i].in_slot)
+			return true;
+	}
+	return false;
 }
 
 bool gdb_breakpoints_is_inserted(const struct gdb_breakpoints *bps, uint64_t gpa)
@@ -128,10 +193,10 @@ int gdb_breakpoints_insert(struct gdb_breakpoints *bps, struct gdb_target *targe
 
 		if (i > 0 && bps->list[i - 1].gpa == bp->gpa)
 			continue;
-		if (bp->gpa == except_gpa)
-			lift_one(bp, target);
-		else
+		if (bp->gpa != except_gpa && gdb_breakpoints_has_int3(bps, bp->gpa))
 			r = insert_one(bp, target);
+		else
+			lift_one(bp, target);
 		if (r < 0) {
 			gdb_breakpoints_lift(bps, target);
 			return r;

@@ -11,16 +11,24 @@
 struct monitor_command {
 	const char *name;
 	const char *help;
-	void (*fn)(const struct gdb_session *session, struct gdb_buffer *text);
+	void (*fn)(struct gdb_session *session, struct gdb_buffer *text);
 };
 
-static void monitor_help(const struct gdb_session *session, struct gdb_buffer *text);
+static void monitor_help(struct gdb_session *session, struct gdb_buffer *text);
 
-static void monitor_caps(const struct gdb_session *session, struct gdb_buffer *text)
+static void write_breakpoint_means(const struct gdb_session *session, struct gdb_buffer *text)
+{
+	gdb_buffer_printf(text, "breakpoints in the kernel: %s\n",
+			  session->only_int3 ? "int3"
+					     : "debug registers while any is free, then int3");
+}
+
+static void monitor_caps(struct gdb_session *session, struct gdb_buffer *text)
 {
 	gdb_buffer_printf(text, "vCPUs: %u, stopped and resumed together\n", session->nr_vcpus);
 	gdb_buffer_printf(text, "software breakpoints: %u of %u set\n", session->breakpoints.count,
 			  GDB_BREAKPOINTS_MAX);
+	write_breakpoint_means(session, text);
 	gdb_buffer_printf(text, "debug registers: %u of %u in use\n",
 			  gdb_hw_points_used(&session->hw), GDB_HW_SLOTS);
 	gdb_buffer_printf(text, "watchpoints: write, access; a read watchpoint (rwatch) stops at "
@@ -29,19 +37,36 @@ static void monitor_caps(const struct gdb_session *session, struct gdb_buffer *t
 	gdb_buffer_printf(text, "packet size: %u bytes\n", GDB_PACKET_SIZE);
 }
 
+static void monitor_breakpoints_auto(struct gdb_session *session, struct gdb_buffer *text)
+{
+	session->only_int3 = false;
+	write_breakpoint_means(session, text);
+}
+
+static void monitor_breakpoints_int3(struct gdb_session *session, struct gdb_buffer *text)
+{
+	session->only_int3 = true;
+	write_breakpoint_means(session, text);
+}
+
 static const struct monitor_command commands[] = {
 	{ "help", "this list", monitor_help },
 	{ "caps", "what this debugger can do here, and what of it is in use", monitor_caps },
+	{ "breakpoints auto",
+	  "let breakpoints in the kernel borrow free debug registers (the default)",
+	  monitor_breakpoints_auto },
+	{ "breakpoints int3", "make all breakpoints int3, until gdb leaves",
+	  monitor_breakpoints_int3 },
 };
 
-static void monitor_help(const struct gdb_session *session, struct gdb_buffer *text)
+static void monitor_help(struct gdb_session *session, struct gdb_buffer *text)
 {
 	(void)session;
 	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
-		gdb_buffer_printf(text, "%-8s %s\n", commands[i].name, commands[i].help);
+		gdb_buffer_printf(text, "%-16s %s\n", commands[i].name, commands[i].help);
 }
 
-static void run_line(const struct gdb_session *session, const char *line, struct gdb_buffer *text)
+static void run_line(struct gdb_session *session, const char *line, struct gdb_buffer *text)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(line, commands[i].name) == 0) {

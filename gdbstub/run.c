@@ -20,34 +20,70 @@ static bool same_setup(const struct gdb_debug_setup *a, const struct gdb_debug_s
 	return true;
 }
 
-/* Tells the target what to arm, if that is something new. */
-static int arm(struct gdb_session *session)
+/* Shares the debug registers out: what gdb asks of them comes first, breakpoints get the rest. */
+static void lay_out(struct gdb_session *session, struct gdb_debug_setup *ret_setup)
 {
-	struct gdb_debug_setup setup = { .sw_breakpoints = session->breakpoints.count > 0 };
-	int r;
+	struct gdb_debug_setup setup = { 0 };
 
 	for (unsigned i = 0; i < GDB_HW_SLOTS; i++)
 		setup.hw[i] = session->hw.slots[i];
-	if (same_setup(&setup, &session->armed))
+	gdb_breakpoints_borrow(&session->breakpoints, session->only_int3 ? NULL : setup.hw);
+	setup.sw_breakpoints = gdb_breakpoints_need_int3(&session->breakpoints);
+	*ret_setup = setup;
+}
+
+/* Tells the target what to arm, if that is something new. */
+static int arm(struct gdb_session *session, const struct gdb_debug_setup *setup)
+{
+	int r;
+
+	if (same_setup(setup, &session->armed))
 		return 0;
-	r = session->target->ops->set_debug(session->target, &setup);
+	r = session->target->ops->set_debug(session->target, setup);
 	if (r == 0)
-		session->armed = setup;
+		session->armed = *setup;
 	return r;
 }
 
+static bool is_borrowed(const struct gdb_session *session, unsigned slot)
+{
+	return slot < GDB_HW_SLOTS && !session->hw.slots[slot].used;
+}
+
+/* Takes the slot that a breakpoint at @pc has borrowed out of @setup.  Return: true if there was
+ * one. */
+static bool disarm_borrowed(const struct gdb_session *session, struct gdb_debug_setup *setup,
+			    uint64_t pc)
+{
+	for (unsigned i = 0; i < GDB_HW_SLOTS; i++) {
+		if (setup->hw[i].used && is_borrowed(session, i) && setup->hw[i].addr == pc) {
+			setup->hw[i].used = false;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What a vCPU has to pass before everybody runs. */
+struct passing {
+	bool alone;   /* it is a breakpoint: nobody else runs meanwhile */
+	uint64_t gpa; /* of its int3, or GDB_NO_GPA */
+};
+
 /*
  * Prepares @vcpu for leaving a place that gdb knows of.  At a hardware breakpoint RFLAGS.RF does
- * it (SDM vol. 3B, 18.3.1.1); a software breakpoint has to be lifted, and *ret_gpa says where.
+ * it (SDM vol. 3B, 18.3.1.1).  A breakpoint has to be away meanwhile, also one that has borrowed a
+ * slot: where KVM emulates an instruction it does not heed RF, and the vCPU would stop there for
+ * ever.
  */
-static int prepare_to_leave(struct gdb_session *session, unsigned vcpu, uint64_t *ret_gpa)
+static int prepare_to_leave(struct gdb_session *session, unsigned vcpu,
+			    struct gdb_debug_setup *setup, struct passing *passing)
 {
 	struct gdb_target *target = session->target;
 	struct x86_regs regs;
 	uint64_t pc, gpa, left;
 	int r;
 
-	*ret_gpa = GDB_NO_GPA;
 	if (!session->vcpus[vcpu].reported)
 		return 0;
 	r = target->ops->read_regs(target, vcpu, &regs);
@@ -62,29 +98,36 @@ static int prepare_to_leave(struct gdb_session *session, unsigned vcpu, uint64_t
 		if (r < 0)
 			return r;
 	}
-	if (session->breakpoints.count > 0 &&
-	    gdb_memory_translate(target, &regs, pc, &gpa, &left) == 0 &&
-	    gdb_breakpoints_has(&session->breakpoints, gpa))
-		*ret_gpa = gpa;
+	passing->alone = disarm_borrowed(session, setup, pc);
+	if (setup->sw_breakpoints && gdb_memory_translate(target, &regs, pc, &gpa, &left) == 0 &&
+	    gdb_breakpoints_has_int3(&session->breakpoints, gpa)) {
+		passing->alone = true;
+		passing->gpa = gpa;
+	}
 	return 0;
 }
 
-/* Decides who runs now: everybody as gdb wants, or one vCPU alone, off the breakpoint at *ret_gpa.
+/*
+ * Decides who runs now: everybody as gdb wants, or one vCPU alone, off a breakpoint.  That is then
+ * not in @setup; *ret_lifted_gpa says where its int3 must not be.
  */
-static int plan(struct gdb_session *session, uint64_t *ret_gpa)
+static int plan(struct gdb_session *session, struct gdb_debug_setup *setup,
+		uint64_t *ret_lifted_gpa)
 {
-	*ret_gpa = GDB_NO_GPA;
+	*ret_lifted_gpa = GDB_NO_GPA;
 	for (unsigned i = 0; i < session->nr_vcpus; i++) {
+		struct passing passing = { .gpa = GDB_NO_GPA };
 		int r;
 
 		session->kinds[i] = session->vcpus[i].action.kind;
 		if (session->kinds[i] == GDB_RESUME_NONE)
 			continue;
-		r = prepare_to_leave(session, i, ret_gpa);
+		r = prepare_to_leave(session, i, setup, &passing);
 		if (r < 0)
 			return r;
-		if (*ret_gpa == GDB_NO_GPA)
+		if (!passing.alone)
 			continue;
+		*ret_lifted_gpa = passing.gpa;
 		for (unsigned j = 0; j < session->nr_vcpus; j++)
 			session->kinds[j] = GDB_RESUME_NONE;
 		session->kinds[i] = GDB_RESUME_STEP;
@@ -96,13 +139,16 @@ static int plan(struct gdb_session *session, uint64_t *ret_gpa)
 int gdb_run_resume(struct gdb_session *session)
 {
 	struct gdb_target *target = session->target;
+	struct gdb_debug_setup setup;
 	uint64_t lifted;
-	int r = plan(session, &lifted);
+	int r;
 
+	lay_out(session, &setup);
+	r = plan(session, &setup, &lifted);
 	if (r == 0)
 		r = gdb_breakpoints_insert(&session->breakpoints, target, lifted);
 	if (r == 0)
-		r = arm(session);
+		r = arm(session, &setup);
 	if (r < 0)
 		goto fail;
 	session->state = GDB_RUN_RUNNING;
@@ -210,6 +256,9 @@ void gdb_session_report_stop(struct gdb_session *session, const struct gdb_stop 
 		return;
 	if (seen.vcpu >= session->nr_vcpus)
 		seen.vcpu = 0;
+	/* gdb is told of what it has set. */
+	if (seen.kind == GDB_STOP_HWBREAK && is_borrowed(session, seen.slot))
+		seen.kind = GDB_STOP_SWBREAK;
 	if (is_on_the_way(session, &seen)) {
 		if (!session->interrupting && gdb_run_resume(session) == 0)
 			return;

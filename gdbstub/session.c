@@ -63,6 +63,7 @@ int gdb_session_attach(struct gdb_session *session)
 	session->client_hwbreak = false;
 	session->resume_thread = GDB_THREAD_ALL;
 	session->next_listed = 0;
+	session->only_int3 = false;
 	session->waiting = false;
 	gdb_packet_parser_reset(&session->parser);
 	gdb_buffer_clear(&session->out);

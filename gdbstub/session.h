@@ -57,6 +57,7 @@ struct gdb_session {
 	unsigned general_vcpu;               /* of g, m, Z ... (Hg) */
 	int resume_thread;                   /* of c and s (Hc): an id, or GDB_THREAD_ALL or _ANY */
 	unsigned next_listed;                /* vCPU that qsThreadInfo starts with */
+	bool only_int3;                      /* breakpoints borrow no debug registers (monitor) */
 
 	/* Run control. */
 	enum gdb_run_state state;

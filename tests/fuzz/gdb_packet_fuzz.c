@@ -50,9 +50,17 @@ static void check_invariants(const struct gdb_harness *harness)
 
 	require((session->state == GDB_RUN_RUNNING) == harness->fake.running);
 	require(session->state == GDB_RUN_RUNNING || !session->waiting);
-	for (unsigned i = 0; i < session->breakpoints.count; i++)
-		require(session->state == GDB_RUN_RUNNING ||
-			!session->breakpoints.list[i].inserted);
+	for (unsigned i = 0; i < session->breakpoints.count; i++) {
+		const struct gdb_breakpoint *bp = &session->breakpoints.list[i];
+
+		require(session->state == GDB_RUN_RUNNING || !bp->inserted);
+		require(!bp->in_slot || bp->gva >> 63);
+	}
+	/* What gdb has asked of the debug registers is never given to a breakpoint. */
+	for (unsigned i = 0; session->state == GDB_RUN_RUNNING && i < GDB_HW_SLOTS; i++)
+		require(!session->hw.slots[i].used ||
+			(harness->fake.setup.hw[i].used &&
+			 harness->fake.setup.hw[i].addr == session->hw.slots[i].addr));
 }
 
 static void feed(struct gdb_harness *harness, const uint8_t *bytes, size_t len)

@@ -23,9 +23,7 @@ next
 next
 print/x $rip > (unsigned long)start_kernel && $rip < (unsigned long)start_kernel + 0x400
 
-echo == past ftrace ==\n
-# Early in start_kernel, ftrace takes stock of the first bytes of all functions, and they must be what
-# they were: until then, hardware breakpoints are the right ones.
+echo == a hardware breakpoint for once ==\n
 delete
 thbreak rest_init
 continue
@@ -54,11 +52,13 @@ info registers rip
 down 4
 finish
 
-echo == a condition ==\n
+echo == a condition, and an int3 ==\n
+monitor breakpoints int3
 break vfs_read if $_streq(file->f_path.dentry->d_name.name, "modules")
 continue
 print (char *)file->f_path.dentry->d_name.name
 delete
+monitor breakpoints auto
 
 echo == a watchpoint ==\n
 set $before = jiffies_64

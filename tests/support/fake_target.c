@@ -266,7 +266,7 @@ static bool execute(struct fake_target *fake, unsigned vcpu, struct gdb_stop *st
 	size_t len;
 
 	*stop = (struct gdb_stop){ .kind = GDB_STOP_DIED, .vcpu = vcpu };
-	if (hit >= 0 && !(regs->rflags & X86_RFLAGS_RF)) {
+	if (hit >= 0 && (fake->ignores_rf || !(regs->rflags & X86_RFLAGS_RF))) {
 		stop->kind = GDB_STOP_HWBREAK;
 		stop->slot = (unsigned)hit;
 		return true;

@@ -47,7 +47,8 @@ struct fake_target {
 
 	struct gdb_debug_setup setup;
 	bool running, interrupted, killed;
-	unsigned turn; /* the vCPU that executes next */
+	bool ignores_rf; /* as KVM does where it emulates instructions */
+	unsigned turn;   /* the vCPU that executes next */
 
 	/* What happened, for tests to look at. */
 	unsigned resumes, set_debugs, interrupts, guest_int3s;

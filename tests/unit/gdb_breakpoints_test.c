@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Breakpoints of both kinds: hidden bytes, other address spaces, code that changes, full slots. */
+/*
+ * Breakpoints in memory: hidden bytes, other address spaces, code that changes.  They are in the
+ * user's half, where they are always int3; gdb_slots_test.c has those of the kernel's half.  And
+ * hardware points that fill the slots.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -7,7 +11,8 @@
 #include "tests/support/gdb_harness.h"
 #include "tests/unit/cmocka_all.h"
 
-#define KERNEL "ffffffff81000000"
+#define USER     "400000"
+#define USER_GVA 0x400000ull
 
 /* nop; nop; inc %rax; jmp to the start */
 static const uint8_t loop_code[] = { 0x90, 0x90, 0x48, 0xff, 0xc0, 0xeb, 0xf9 };
@@ -19,6 +24,11 @@ static int setup(void **state)
 	(void)state;
 	gdb_harness_setup(&harness, 2);
 	fake_target_write(&harness.fake, FAKE_KERNEL_GPA, loop_code, sizeof(loop_code));
+	for (uint64_t at = 0; at < FAKE_KERNEL_SIZE; at += 4096)
+		fake_target_map(&harness.fake, harness.fake.regs[0].cr3, USER_GVA + at,
+				FAKE_KERNEL_GPA + at);
+	for (unsigned i = 0; i < 2; i++)
+		harness.fake.regs[i].rip = USER_GVA;
 	return 0;
 }
 
@@ -49,10 +59,10 @@ static void assert_stops(const char *packet, const char *reply_head)
 static void bytes_are_hidden_while_stopped(void **state)
 {
 	(void)state;
-	assert_reply("Z0," KERNEL ",1", "OK");
-	assert_reply("Z0," KERNEL ",1", "OK");
+	assert_reply("Z0," USER ",1", "OK");
+	assert_reply("Z0," USER ",1", "OK");
 	assert_int_equal(harness.session->breakpoints.count, 1);
-	assert_reply("mffffffff81000000,2", "9090");
+	assert_reply("m400000,2", "9090");
 	assert_memory_equal(harness.fake.memory + FAKE_KERNEL_GPA, loop_code, sizeof(loop_code));
 	/* It is in memory as soon as the guest runs. */
 	gdb_harness_start(&harness, "vCont;c:2");
@@ -62,21 +72,21 @@ static void bytes_are_hidden_while_stopped(void **state)
 static int setup_in_loop(void **state)
 {
 	(void)setup(state);
-	harness.fake.regs[0].rip = FAKE_KERNEL_GVA + 1;
-	harness.fake.regs[1].rip = FAKE_KERNEL_GVA + 1;
+	harness.fake.regs[0].rip = USER_GVA + 1;
+	harness.fake.regs[1].rip = USER_GVA + 1;
 	return 0;
 }
 
 static void memory_is_clean_after_a_hit(void **state)
 {
 	(void)state;
-	assert_reply("Z0," KERNEL ",1", "OK");
+	assert_reply("Z0," USER ",1", "OK");
 	assert_stops("c", "T05thread:1;swbreak:;6:");
-	assert_int_equal(harness.fake.regs[0].rip, FAKE_KERNEL_GVA);
+	assert_int_equal(harness.fake.regs[0].rip, USER_GVA);
 	assert_memory_equal(harness.fake.memory + FAKE_KERNEL_GPA, loop_code, sizeof(loop_code));
 	assert_true(harness.fake.setup.sw_breakpoints);
-	assert_reply("z0," KERNEL ",1", "OK");
-	assert_reply("z0," KERNEL ",1", "OK");
+	assert_reply("z0," USER ",1", "OK");
+	assert_reply("z0," USER ",1", "OK");
 	/* The processor is told only when it matters: at the next resume. */
 	assert_stops("vCont;s:1", "T05thread:1;6:");
 	assert_false(harness.fake.setup.sw_breakpoints);
@@ -86,14 +96,14 @@ static void memory_is_clean_after_a_hit(void **state)
 static void write_under_a_breakpoint_counts(void **state)
 {
 	(void)state;
-	assert_reply("Z0,ffffffff81000001,1", "OK");
+	assert_reply("Z0,400001,1", "OK");
 	/* The jump is patched to itself, under the breakpoint; the guest then executes it. */
-	assert_reply("Mffffffff81000001,2:ebfe", "OK");
+	assert_reply("M400001,2:ebfe", "OK");
 	assert_stops("vCont;c:1", "T05thread:1;swbreak:;");
 	assert_stops("vCont;s:1", "T05thread:1;6:");
-	assert_int_equal(harness.fake.regs[0].rip, FAKE_KERNEL_GVA + 1);
+	assert_int_equal(harness.fake.regs[0].rip, USER_GVA + 1);
 	assert_int_equal(harness.fake.memory[FAKE_KERNEL_GPA + 1], 0xeb);
-	assert_reply("mffffffff81000001,2", "ebfe");
+	assert_reply("m400001,2", "ebfe");
 }
 
 /* Set in one address space, hit in another one at another address, removed in a third. */
@@ -103,20 +113,20 @@ static void breakpoint_belongs_to_physical_memory(void **state)
 	uint64_t other = fake_target_new_root(fake), empty = fake_target_new_root(fake);
 
 	(void)state;
-	fake_target_map(fake, other, 0x400000, FAKE_KERNEL_GPA);
-	assert_reply("Z0,ffffffff81000002,1", "OK");
+	fake_target_map(fake, other, 0x500000, FAKE_KERNEL_GPA);
+	assert_reply("Z0,400002,1", "OK");
 	fake->regs[1].cr3 = other;
-	fake->regs[1].rip = 0x400000;
+	fake->regs[1].rip = 0x500000;
 	assert_stops("vCont;c:2", "T05thread:2;swbreak:;");
-	assert_int_equal(fake->regs[1].rip, 0x400002);
+	assert_int_equal(fake->regs[1].rip, 0x500002);
 	fake->regs[0].cr3 = empty;
 	fake->regs[1].cr3 = empty;
-	assert_reply("mffffffff81000002,1", "E0e");
-	assert_reply("z0,ffffffff81000002,1", "OK");
+	assert_reply("m400002,1", "E0e");
+	assert_reply("z0,400002,1", "OK");
 	assert_memory_equal(fake->memory + FAKE_KERNEL_GPA, loop_code, sizeof(loop_code));
 	fake->regs[1].cr3 = other;
 	assert_stops("vCont;s:2", "T05thread:2;6:");
-	assert_int_equal(fake->regs[1].rip, 0x400005);
+	assert_int_equal(fake->regs[1].rip, 0x500005);
 	assert_int_equal(harness.session->breakpoints.count, 0);
 }
 
@@ -126,26 +136,26 @@ static void aliases_share_a_byte(void **state)
 	struct fake_target *fake = &harness.fake;
 
 	(void)state;
-	fake_target_map(fake, fake->regs[0].cr3, 0x400000, FAKE_KERNEL_GPA);
+	fake_target_map(fake, fake->regs[0].cr3, 0x500000, FAKE_KERNEL_GPA);
+	assert_reply("Z0,500001,1", "OK");
 	assert_reply("Z0,400001,1", "OK");
-	assert_reply("Z0,ffffffff81000001,1", "OK");
 	assert_int_equal(harness.session->breakpoints.count, 2);
 	assert_stops("vCont;c:1", "T05thread:1;swbreak:;");
-	assert_reply("m400001,1", "90");
-	assert_reply("z0,400001,1", "OK");
+	assert_reply("m500001,1", "90");
+	assert_reply("z0,500001,1", "OK");
 	assert_stops("vCont;c:2", "T05thread:2;swbreak:;");
-	assert_reply("z0,ffffffff81000001,1", "OK");
+	assert_reply("z0,400001,1", "OK");
 	assert_stops("vCont;s:2", "T05thread:2;6:");
 	assert_int_equal(fake->guest_int3s, 0);
 }
 
 /* Before the kernel has page tables: by what the VMM loaded where. */
-static void breakpoint_before_paging(void **state)
+static void break_before_paging(bool only_int3)
 {
 	struct fake_target *fake = &harness.fake;
 	uint64_t tables = fake->regs[0].cr3;
 
-	(void)state;
+	harness.session->only_int3 = only_int3;
 	fake->image_gva = 0xffffffff81000000;
 	fake->image_size = 0x1000;
 	fake->image_gpa = FAKE_KERNEL_GPA;
@@ -154,12 +164,26 @@ static void breakpoint_before_paging(void **state)
 	assert_reply("Z0,ffffffff81000002,1", "OK");
 	assert_reply("Z0,ffffffff81002000,1", "E0e");
 	assert_stops("vCont;s:1", "T05thread:1;6:");
+	assert_int_equal(fake->setup.sw_breakpoints, only_int3);
+	assert_int_equal(fake->setup.hw[0].used, !only_int3);
 	/* The kernel turns paging on. */
 	fake->regs[0].cr0 |= X86_CR0_PG;
 	fake->regs[0].cr3 = tables;
 	fake->regs[0].rip = FAKE_KERNEL_GVA;
 	assert_stops("vCont;c:1", "T05thread:1;swbreak:;");
 	assert_int_equal(fake->regs[0].rip, 0xffffffff81000002);
+}
+
+static void int3_before_paging(void **state)
+{
+	(void)state;
+	break_before_paging(true);
+}
+
+static void slot_before_paging(void **state)
+{
+	(void)state;
+	break_before_paging(false);
 }
 
 /* The guest rewrites its code under a breakpoint: the new byte stays, and the breakpoint too. */
@@ -171,16 +195,16 @@ static void changed_code_is_left_alone(void **state)
 
 	(void)state;
 	fake_target_write(fake, FAKE_KERNEL_GPA + 0x100, code, sizeof(code));
-	fake->regs[0].rip = FAKE_KERNEL_GVA + 0x100;
-	fake->regs[0].gpr[1] = FAKE_KERNEL_GVA + 0x106;
+	fake->regs[0].rip = USER_GVA + 0x100;
+	fake->regs[0].gpr[1] = USER_GVA + 0x106;
 	fake->regs[0].gpr[0] = 0xf4f4f4f4f4f4f4f4;
-	assert_reply("Z0,ffffffff81000106,1", "OK");
+	assert_reply("Z0,400106,1", "OK");
 	assert_stops("vCont;s:1", "T05thread:1;6:");
-	assert_reply("mffffffff81000106,8", "f4f4f4f4f4f4f4f4");
+	assert_reply("m400106,8", "f4f4f4f4f4f4f4f4");
 	/* At the next resume it is set on the new code. */
-	fake->regs[0].rip = FAKE_KERNEL_GVA + 0x106;
+	fake->regs[0].rip = USER_GVA + 0x106;
 	assert_stops("vCont;c:1", "T05thread:1;swbreak:;");
-	assert_reply("mffffffff81000106,1", "f4");
+	assert_reply("m400106,1", "f4");
 }
 
 /* int3 that the guest has in its own code is the guest's. */
@@ -190,9 +214,9 @@ static void own_int3_of_the_guest_is_not_ours(void **state)
 
 	(void)state;
 	fake->memory[FAKE_KERNEL_GPA + 1] = 0xcc;
-	assert_reply("Z0,ffffffff81000005,1", "OK");
+	assert_reply("Z0,400005,1", "OK");
 	assert_stops("vCont;c:1", "T05thread:1;swbreak:;");
-	assert_int_equal(fake->regs[0].rip, FAKE_KERNEL_GVA + 5);
+	assert_int_equal(fake->regs[0].rip, USER_GVA + 5);
 	assert_int_equal(fake->guest_int3s, 1);
 	assert_int_equal(fake->memory[FAKE_KERNEL_GPA + 1], 0xcc);
 }
@@ -200,7 +224,7 @@ static void own_int3_of_the_guest_is_not_ours(void **state)
 static void failed_resume_leaves_no_byte(void **state)
 {
 	(void)state;
-	assert_reply("Z0,ffffffff81000001,1", "OK");
+	assert_reply("Z0,400001,1", "OK");
 	harness.fake.fail_resume = -EIO;
 	assert_reply("c", "E05");
 	assert_memory_equal(harness.fake.memory + FAKE_KERNEL_GPA, loop_code, sizeof(loop_code));
@@ -211,11 +235,10 @@ static void list_is_bounded(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < GDB_BREAKPOINTS_MAX; i++)
-		assert_string_equal(gdb_harness_ask(&harness, "Z0,%llx,1", FAKE_KERNEL_GVA + 2 * i),
-				    "OK");
-	assert_reply("Z0,ffffffff81000001,1", "E1c");
-	assert_reply("z0,ffffffff81000002,1", "OK");
-	assert_reply("Z0,ffffffff81000001,1", "OK");
+		assert_string_equal(gdb_harness_ask(&harness, "Z0,%llx,1", USER_GVA + 2 * i), "OK");
+	assert_reply("Z0,400001,1", "E1c");
+	assert_reply("z0,400002,1", "OK");
+	assert_reply("Z0,400001,1", "OK");
 	assert_stops("vCont;c:1", "T05thread:1;swbreak:;");
 }
 
@@ -263,7 +286,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(breakpoint_belongs_to_physical_memory, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(aliases_share_a_byte, setup, teardown),
-		cmocka_unit_test_setup_teardown(breakpoint_before_paging, setup, teardown),
+		cmocka_unit_test_setup_teardown(int3_before_paging, setup, teardown),
+		cmocka_unit_test_setup_teardown(slot_before_paging, setup, teardown),
 		cmocka_unit_test_setup_teardown(own_int3_of_the_guest_is_not_ours, setup, teardown),
 		cmocka_unit_test_setup_teardown(failed_resume_leaves_no_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(list_is_bounded, setup, teardown),

@@ -25,6 +25,15 @@ static int setup(void **state)
 	return 0;
 }
 
+/* With breakpoints in memory only; otherwise these, in the kernel's half, borrow debug registers.
+ */
+static int setup_int3(void **state)
+{
+	(void)setup(state);
+	harness.session->only_int3 = true;
+	return 0;
+}
+
 static int setup_store(void **state)
 {
 	(void)setup(state);
@@ -65,6 +74,26 @@ static uint64_t rip(unsigned vcpu)
 static void assert_memory_is_clean(void)
 {
 	assert_memory_equal(harness.fake.memory + FAKE_KERNEL_GPA, loop_code, sizeof(loop_code));
+}
+
+/* While running: the one breakpoint is there, where it should be. */
+static void assert_is_set(uint64_t offset)
+{
+	const struct gdb_debug_setup *armed = &harness.fake.setup;
+	bool in_memory = harness.fake.memory[FAKE_KERNEL_GPA + offset] == 0xcc, in_slot = false;
+
+	for (unsigned i = 0; i < GDB_HW_SLOTS; i++)
+		in_slot |= armed->hw[i].used && armed->hw[i].addr == HERE(offset);
+	assert_int_equal(in_memory, harness.session->only_int3);
+	assert_int_equal(armed->sw_breakpoints, harness.session->only_int3);
+	assert_int_equal(in_slot, !harness.session->only_int3);
+}
+
+static void assert_nothing_is_armed(void)
+{
+	assert_false(harness.fake.setup.sw_breakpoints);
+	for (unsigned i = 0; i < GDB_HW_SLOTS; i++)
+		assert_false(harness.fake.setup.hw[i].used);
 }
 
 static void stop_reply_has_reason_and_registers(void **state)
@@ -366,8 +395,7 @@ static void detach_cleans_up_and_resumes(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(harness.fake.kinds[i], GDB_RESUME_CONTINUE);
 	assert_memory_is_clean();
-	assert_false(harness.fake.setup.sw_breakpoints);
-	assert_false(harness.fake.setup.hw[0].used);
+	assert_nothing_is_armed();
 	assert_false(fake_target_run(&harness.fake, 100));
 	/* The next one finds it running, has it stopped, and is answered after that. */
 	assert_int_equal(gdb_session_attach(harness.session), 0);
@@ -386,13 +414,13 @@ static void lost_client_while_running_is_cleaned_up(void **state)
 	assert_reply("Z0,ffffffff81000102,1", "OK");
 	gdb_harness_start(&harness, "vCont;c:1");
 	assert_false(fake_target_run(&harness.fake, 10));
-	assert_int_equal(harness.fake.memory[FAKE_KERNEL_GPA + 0x102], 0xcc);
+	assert_is_set(0x102);
 	gdb_session_detach(harness.session, false);
 	assert_int_equal(harness.fake.interrupts, 1);
 	assert_false(fake_target_run(&harness.fake, 10));
 	assert_int_equal(harness.fake.memory[FAKE_KERNEL_GPA + 0x102], 0x90);
 	assert_int_equal(harness.fake.kinds[2], GDB_RESUME_CONTINUE);
-	assert_false(harness.fake.setup.sw_breakpoints);
+	assert_nothing_is_armed();
 }
 
 /* A client that left nothing behind is not worth a stop. */
@@ -417,7 +445,7 @@ static void new_client_meets_no_leftovers(void **state)
 	assert_memory_is_clean();
 	assert_stops("?", "T05thread:1;6:");
 	assert_stops("vCont;s:1", "T05thread:1;6:");
-	assert_false(harness.fake.setup.sw_breakpoints);
+	assert_nothing_is_armed();
 }
 
 /* A client comes and goes before the machine has stopped for it: nobody wants that stop. */
@@ -471,7 +499,8 @@ static void breakpoints_survive_a_reset(void **state)
 	gdb_harness_start(&harness, "vCont;c:1");
 	replace_machine();
 	assert_true(harness.fake.running);
-	assert_true(harness.fake.setup.sw_breakpoints && harness.fake.setup.hw[0].used);
+	assert_is_set(2);
+	assert_true(harness.fake.setup.hw[0].used && harness.fake.setup.hw[0].addr == HERE(5));
 	assert_true(fake_target_run(&harness.fake, 100));
 	assert_non_null(strstr(gdb_harness_reply(&harness), "swbreak:;"));
 	assert_memory_is_clean();
@@ -492,24 +521,33 @@ static void interrupt_survives_a_reset(void **state)
 	replace_machine();
 	assert_false(fake_target_run(&harness.fake, 100));
 	assert_memory_is_clean();
-	assert_false(harness.fake.setup.sw_breakpoints);
+	assert_nothing_is_armed();
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define INT3(name)                                                                                 \
+	{                                                                                          \
+#name "_int3", name, setup_int3, teardown, NULL                                    \
+	}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(stop_reply_has_reason_and_registers),
+		INT3(stop_reply_has_reason_and_registers),
 		TEST(hit_counts_are_exact),
+		INT3(hit_counts_are_exact),
 		TEST(passing_a_breakpoint_is_done_alone),
+		INT3(passing_a_breakpoint_is_done_alone),
 		TEST(hw_breakpoint_makes_progress),
 		cmocka_unit_test_setup_teardown(watchpoints_name_their_address, setup_store,
 						teardown),
 		TEST(steps_are_for_the_chosen_vcpu),
 		TEST(continue_obeys_the_chosen_thread),
+		INT3(continue_obeys_the_chosen_thread),
 		TEST(nothing_to_resume_is_answered_at_once),
 		TEST(range_steps_run_inside_the_stub),
+		INT3(range_steps_run_inside_the_stub),
 		TEST(range_step_can_be_interrupted),
 		TEST(interrupt_is_not_lost_to_an_inner_step),
 		TEST(overtaken_step_is_not_told),
@@ -518,14 +556,20 @@ int main(void)
 		TEST(exit_status_is_told),
 		TEST(kill_ends_the_machine),
 		TEST(kill_is_heard_while_running),
+		INT3(kill_is_heard_while_running),
 		TEST(detach_cleans_up_and_resumes),
+		INT3(detach_cleans_up_and_resumes),
 		TEST(lost_client_while_running_is_cleaned_up),
+		INT3(lost_client_while_running_is_cleaned_up),
 		TEST(lost_client_without_breakpoints_does_not_stop),
 		TEST(new_client_meets_no_leftovers),
+		INT3(new_client_meets_no_leftovers),
 		TEST(unwanted_interrupt_is_resumed),
 		TEST(death_waits_for_a_client),
 		TEST(breakpoints_survive_a_reset),
+		INT3(breakpoints_survive_a_reset),
 		TEST(interrupt_survives_a_reset),
+		INT3(interrupt_survives_a_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

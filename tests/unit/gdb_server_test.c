@@ -140,7 +140,8 @@ static void assert_runs_untouched(void)
 	assert_true(machine.fake.running);
 	assert_memory_equal(machine.fake.memory + FAKE_KERNEL_GPA, loop_code, sizeof(loop_code));
 	assert_false(machine.fake.setup.sw_breakpoints);
-	assert_false(machine.fake.setup.hw[0].used);
+	for (unsigned i = 0; i < GDB_HW_SLOTS; i++)
+		assert_false(machine.fake.setup.hw[i].used);
 	assert_int_equal(machine.fake.kinds[0], GDB_RESUME_CONTINUE);
 	assert_int_equal(machine.fake.kinds[1], GDB_RESUME_CONTINUE);
 }
