@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Breakpoints of the kernel's half, which borrow debug registers that gdb has no other use for. */
-#include <stdio.h>
 #include <string.h>
 
 #include "gdbstub/x86.h"
@@ -55,11 +54,12 @@ static void remove_point(unsigned type, uint64_t addr)
 /* "breakpoints int3" or "breakpoints auto" */
 static void choose_means(const char *command)
 {
-	char packet[64] = "qRcmd,";
+	uint8_t data[64];
+	struct gdb_buffer packet = { .data = data, .size = sizeof(data) };
 
-	for (size_t i = 0; command[i]; i++)
-		(void)snprintf(packet + 6 + 2 * i, 3, "%02x", (unsigned)command[i]);
-	assert_true(strlen(gdb_harness_ask(&harness, "%s", packet)) > 0);
+	gdb_buffer_printf(&packet, "qRcmd,");
+	gdb_buffer_put_hex(&packet, command, strlen(command));
+	assert_true(strlen(gdb_harness_ask_bytes(&harness, packet.data, packet.len)) > 0);
 }
 
 /* Lets vCPU 3 go, to where no breakpoint is, and stops it again: in between is the time to look. */
