@@ -92,10 +92,8 @@ static int watch_signals(struct run *run)
 }
 
 /* Its vCPUs are parked or joined. */
-static void trace_machine_end(const struct run *run, int status, const char *cause)
+static void trace_machine_end(struct vm *vm, int status, const char *cause)
 {
-	struct vm *vm = run->board->vm;
-
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		vcpu_trace_counters(&vm->vcpus[i]);
 	trace_vm_stop((uint32_t)status, cause);
@@ -115,14 +113,21 @@ static const struct elf_symbols *symbols_of(struct run *run)
 	return run->symbols;
 }
 
+static void reset_failed(struct run *run, const struct error *error)
+{
+	log_error("cannot start the guest anew: %s", error->message);
+	finish(run, GLASSBOX_STATUS_FAILURE, "reset failed");
+}
+
 /* The guest reset itself: the end, unless it panicked or the user wants it to start anew. */
 static void guest_reset(struct run *run, const struct vm_stop *stop)
 {
-	const char *panic = run->board->panic.message;
+	struct board *old = run->board;
+	const char *panic = old->panic.message;
 	struct error error;
 
 	if (panic[0] != '\0') {
-		death_report_panic(&run->board->vm->vcpus[stop->vcpu], panic, symbols_of(run));
+		death_report_panic(&old->vm->vcpus[stop->vcpu], panic, symbols_of(run));
 		finish(run, GLASSBOX_STATUS_GUEST_PANIC, "guest panic");
 		return;
 	}
@@ -131,16 +136,18 @@ static void guest_reset(struct run *run, const struct vm_stop *stop)
 		return;
 	}
 	chardev_set_receiver(run->console, NULL);
-	/* For a trace it is another machine: its vCPUs count from 1 again. */
-	trace_machine_end(run, GLASSBOX_STATUS_OK, "reset");
-	board_destroy(run->board);
-	run->board = NULL;
-	if (build_board(run, &error) < 0 || start_machine(run, &error) < 0) {
-		log_error("cannot start the guest anew: %s", error.message);
-		finish(run, GLASSBOX_STATUS_FAILURE, "reset failed");
+	/* The old machine stays until there is a new one: the debugger needs one to look at. */
+	vm_discard_ram(old->vm);
+	if (build_board(run, &error) < 0) {
+		reset_failed(run, &error);
 		return;
 	}
-	if (!run->gdb)
+	/* For a trace it is another machine: its vCPUs count from 1 again. */
+	trace_machine_end(old->vm, GLASSBOX_STATUS_OK, "reset");
+	board_destroy(old);
+	if (start_machine(run, &error) < 0)
+		reset_failed(run, &error);
+	else if (!run->gdb)
 		vm_resume_all(run->board->vm);
 	else if (gdb_server_machine_reset(run->gdb) < 0)
 		finish(run, GLASSBOX_STATUS_FAILURE, "reset failed");
@@ -358,7 +365,7 @@ static void tear_down(struct run *run)
 	if (vm) {
 		vm_end(vm);
 		vm_join(vm);
-		trace_machine_end(run, run->status, run->cause ? run->cause : "failure");
+		trace_machine_end(vm, run->status, run->cause ? run->cause : "failure");
 	}
 	if (run->gdb) {
 		const struct gdb_stop stop = { .kind = GDB_STOP_GUEST_EXITED,
@@ -394,6 +401,8 @@ int run_main(int argc, char **argv)
 		r = loop_run(run.loop);
 		if (r < 0)
 			(void)error_set_errno(&error, r, "the event loop failed");
+		else if (!run.cause)
+			r = error_set_errno(&error, -ENOMEM, "cannot handle the guest's stop");
 	}
 	if (r < 0)
 		run.status = r == -EINVAL ? GLASSBOX_STATUS_USAGE : GLASSBOX_STATUS_FAILURE;

@@ -96,6 +96,11 @@ void vm_destroy(struct vm *vm)
 	free(vm);
 }
 
+void vm_discard_ram(struct vm *vm)
+{
+	(void)madvise(vm->ram, vm->ram_size, MADV_DONTNEED);
+}
+
 int vm_add_vcpus(struct vm *vm, unsigned nr, struct error *error)
 {
 	vm->vcpus = calloc(nr, sizeof(*vm->vcpus));
@@ -296,9 +301,10 @@ void vm_end(struct vm *vm)
 void vm_join(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
-		if (!vm->vcpus[i].has_thread)
-			continue;
-		(void)pthread_join(vm->vcpus[i].thread, NULL);
-		vm->vcpus[i].has_thread = false;
+		if (vm->vcpus[i].has_thread)
+			(void)pthread_join(vm->vcpus[i].thread, NULL);
 	}
+	/* Not before the last has ended: the others read it. */
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		vm->vcpus[i].has_thread = false;
 }

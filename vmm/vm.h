@@ -7,8 +7,9 @@
  * it; each vCPU has a thread of its own.  The stop protocol is all-stop:
  *
  *   running --vm_request_stop(), a debug event, death, or a power request--> stopping
- *   stopping --the last vCPU has parked--> stopped, and events->stopped() is called on the loop's
- * thread stopped --vm_resume()--> running;   any --vm_end()--> ended: every vCPU thread returns
+ *   stopping --the last vCPU has parked; events->stopped(), on the loop's thread--> stopped
+ *   stopped --vm_resume()--> running
+ *   any --vm_end()--> ended: every vCPU's thread returns
  *
  * A vCPU that parks has completed the access it exited for, so its registers are what the guest
  * would see.
@@ -44,8 +45,8 @@ enum vm_stop_kind {
 	VM_STOP_POWER_OFF,    /* the guest asked for it */
 	VM_STOP_RESET,        /* the guest asked for it */
 	VM_STOP_TRIPLE_FAULT, /* from here on: the guest cannot go on */
-	VM_STOP_KVM_ERROR, /* KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_FAIL_ENTRY, an unknown exit, -errno
-			    */
+	/* KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_FAIL_ENTRY, an unknown exit, -errno */
+	VM_STOP_KVM_ERROR,
 };
 
 struct vm_stop {
@@ -110,6 +111,9 @@ int vm_attach_kvm(struct vm *vm, const char *kvm_path, struct error *error) __mu
 
 /** vm_destroy() - after vm_end() and vm_join(), or if no vCPU was started; NULL is fine */
 void vm_destroy(struct vm *vm);
+
+/** vm_discard_ram() - zero all RAM and give it back to the host; while no vCPU runs */
+void vm_discard_ram(struct vm *vm);
 
 /** vm_add_vcpus() - @nr vCPUs in the state after reset; once */
 int vm_add_vcpus(struct vm *vm, unsigned nr, struct error *error) __must_check;

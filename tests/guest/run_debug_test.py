@@ -76,6 +76,13 @@ second: mov     $SERIAL, %dx
         jmp     1b
 """
 
+AWAIT_INPUT = """
+1:      mov     $SERIAL + 5, %dx
+        in      %dx, %al
+        test    $1, %al
+        jz      1b
+"""
+
 
 class DebugTest(vmm.TestCase):
     def boot(self, code, *args, wait=False, **kwargs):
@@ -333,6 +340,49 @@ class DebugTest(vmm.TestCase):
         client.send("k")
         process.finish()
         self.assertEqual(process.text(), "boot\n" * 10)
+
+    def test_reboot_that_fails_under_a_debugger(self):
+        """The kernel is gone when it is needed again; the debugger hears of the end, breakpoints and all."""
+        process = self.boot(f"{AWAIT_INPUT} outb_to PM_RESET, 0x42\n hlt\ntarget: nop", "--reboot", wait=True,
+                            stdin="pipe")
+        client = self.connect(process)
+        client.begin()
+        self.assertEqual(client.command(f"Z0,{self.symbols['target']:x},1"), "OK")
+        client.resume()
+        (self.directory / "kernel").unlink()
+        process.send("x")
+        self.assertEqual(client.receive(), "W01")
+        self.assertEqual(process.finish(), vmm.STATUS_FAILURE, process.describe())
+        self.assertRegex(process.errors()[-1], "cannot start the guest anew: .*No such file")
+
+    def test_reboots_leak_nothing(self):
+        """Descriptors, threads and mappings are as many after the last reset as after the first."""
+        process = self.boot(f'print "boot\\n"\n{AWAIT_INPUT} outb_to PM_RESET, 0x42', "--reboot", "-c", 4,
+                            wait=True, stdin="pipe")
+        client = self.connect(process)
+        client.begin()
+        client.resume()
+        used = set()
+        at = 0
+        for i in range(20):
+            at = process.wait_for("boot\n", since=at)
+            if i == 10:
+                self.assertEqual(len(used), 1, used)
+                client.close()
+                used.clear()
+                vmm.wait_until(lambda: self.resources(process) != before, "the connection's end")
+            before = self.resources(process)
+            used.add(before)
+            process.send("x")
+        self.assertEqual(len(used), 1, used)
+        self.end_by_signal(process)
+
+    @staticmethod
+    def resources(process):
+        """Open descriptors, threads, and KVM's mappings."""
+        proc = pathlib.Path(f"/proc/{process.process.pid}")
+        return (len(list((proc / "fd").iterdir())), len(list((proc / "task").iterdir())),
+                (proc / "maps").read_text().count("kvm"))
 
 
 if __name__ == "__main__":
