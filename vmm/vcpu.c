@@ -127,13 +127,15 @@ static void stop_for_step(struct vcpu *vcpu)
  */
 static void vcpu_run(struct vcpu *vcpu)
 {
+	/* Where KVM has no such registers it refuses to run with them asked for. */
+	const uint64_t sync_regs = vcpu->vm->kvm.has_sync_regs ? KVM_SYNC_X86_REGS : 0;
 	struct kvm_run *run = vcpu->kvm.run;
 	bool completing = false; /* the access of the instruction being stepped */
 
 	for (;;) {
 		int r;
 
-		run->kvm_valid_regs = trace_exit_enabled() ? KVM_SYNC_X86_REGS : 0;
+		run->kvm_valid_regs = trace_exit_enabled() ? sync_regs : 0;
 		trace_entry(vcpu->index, vcpu->nr_runs + 1, vcpu->handled_by, vcpu->read_data);
 		r = kvm_vcpu_run(&vcpu->kvm);
 		vcpu->nr_runs++;
@@ -216,6 +218,9 @@ static void *vcpu_thread(void *arg)
 		(void)pthread_mutex_lock(&vm->lock);
 		vm_note_parked_locked(vm, vcpu);
 	}
+	/* It may have been resumed at the last moment: nobody is to kick a thread that was joined.
+	 */
+	vcpu->resume = GDB_RESUME_NONE;
 	(void)pthread_mutex_unlock(&vm->lock);
 	return NULL;
 }

@@ -30,7 +30,7 @@ struct vcpu {
 	const char *handled_by;       /* device that handled the last exit, or TRACE_NO_DEVICE */
 	uint64_t read_data;           /* what that device's read returned */
 	struct kvm_guest_debug debug; /* as KVM was told */
-	bool has_pending;             /* a stop another vCPU's stop overtook */
+	bool has_pending;             /* a stop of its own that was not reported yet */
 	struct vm_stop pending;
 
 	/* loop thread, while parked: registers that were read since it parked */
@@ -50,11 +50,12 @@ int vcpu_set_boot_state(struct vcpu *vcpu, const struct boot_state *boot) __must
 /** vcpu_start_thread() - start the thread, parked */
 int vcpu_start_thread(struct vcpu *vcpu) __must_check;
 
-/** vcpu_kick() - have it park soon; vm->lock is held */
+/** vcpu_kick_locked() - have it park soon; vm->lock is held */
 void vcpu_kick_locked(struct vcpu *vcpu);
 
-/** vcpu_trace_counters() - leave its vcpu_counters event; while parked or after its thread has
- * returned */
+/**
+ * vcpu_trace_counters() - leave its vcpu_counters event; while parked or after its thread returned
+ */
 void vcpu_trace_counters(struct vcpu *vcpu);
 
 #endif
