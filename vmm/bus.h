@@ -27,8 +27,7 @@ struct bus {
 /**
  * bus_add() - let @dev answer [@base, @base + @len)
  *
- * Also tells the trace about the range and the names of its registers.  Return: 0; -EINVAL for an
- * empty or overflowing range; -EEXIST on an overlap; -ENOSPC when full.
+ * Return: 0; -EINVAL for an empty or overflowing range; -EEXIST on an overlap; -ENOSPC when full.
  */
 int bus_add(struct bus *bus, uint64_t base, uint64_t len, struct device *dev) __must_check;
 

@@ -4,10 +4,7 @@
 
 #include "vmm/exits.h"
 
-/* DR6 and DR7 (Intel SDM vol. 3B, 17.2) */
-#define DR6_BS       (1u << 14) /* a single step */
-#define EXCEPTION_DB 1u
-#define EXCEPTION_BP 3u
+#define EXCEPTION_BP 3u /* Intel SDM vol. 3A, table 6-1 */
 
 static uint64_t to_u64(const void *data, unsigned len)
 {

@@ -107,10 +107,8 @@ int kvm_open(const char *path, struct kvm *ret_kvm, struct error *error)
 		return error_set(error, -ENOTSUP, "'%s' reports a vCPU area of %d bytes", path,
 				 kvm.run_size);
 	kvm.has_sync_regs = kvm_check_extension(&kvm, KVM_CAP_SYNC_REGS) & KVM_SYNC_X86_REGS;
-	kvm.has_immediate_exit = true;
 	kvm.has_blockirq = kvm_check_extension(&kvm, KVM_CAP_SET_GUEST_DEBUG2) &
 			   KVM_GUESTDBG_BLOCKIRQ;
-	kvm.has_triple_fault_event = kvm_check_extension(&kvm, KVM_CAP_X86_TRIPLE_FAULT_EVENT);
 	kvm.has_stats_fd = kvm_check_extension(&kvm, KVM_CAP_BINARY_STATS_FD);
 	kvm.has_tsc_deadline = kvm_check_extension(&kvm, KVM_CAP_TSC_DEADLINE_TIMER);
 	*ret_kvm = kvm;
@@ -316,11 +314,6 @@ int kvm_vcpu_get_mp_state(struct kvm_vcpu *vcpu, uint32_t *ret_state)
 	if (r == 0)
 		*ret_state = state.mp_state;
 	return r;
-}
-
-int kvm_vcpu_get_events(struct kvm_vcpu *vcpu, struct kvm_vcpu_events *ret_events)
-{
-	return kvm_ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, ret_events);
 }
 
 struct one_msr {

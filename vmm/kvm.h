@@ -19,9 +19,7 @@ struct kvm {
 	int vm_fd;    /* -EBADF before kvm_create_vm() */
 	int run_size; /* bytes to map for struct kvm_run */
 	bool has_sync_regs;
-	bool has_immediate_exit;
 	bool has_blockirq; /* KVM_GUESTDBG_BLOCKIRQ */
-	bool has_triple_fault_event;
 	bool has_stats_fd;
 	bool has_tsc_deadline;
 };
@@ -109,7 +107,6 @@ int kvm_vcpu_set_sregs(struct kvm_vcpu *vcpu, const struct kvm_sregs *sregs) __m
 int kvm_vcpu_get_fpu(struct kvm_vcpu *vcpu, struct kvm_fpu *ret_fpu) __must_check;
 int kvm_vcpu_set_fpu(struct kvm_vcpu *vcpu, const struct kvm_fpu *fpu) __must_check;
 int kvm_vcpu_get_mp_state(struct kvm_vcpu *vcpu, uint32_t *ret_state) __must_check;
-int kvm_vcpu_get_events(struct kvm_vcpu *vcpu, struct kvm_vcpu_events *ret_events) __must_check;
 int kvm_vcpu_get_msr(struct kvm_vcpu *vcpu, uint32_t index, uint64_t *ret_value);
 int kvm_vcpu_set_msr(struct kvm_vcpu *vcpu, uint32_t index, uint64_t value);
 int kvm_vcpu_tsc_khz(struct kvm_vcpu *vcpu);
