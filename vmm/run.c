@@ -225,6 +225,8 @@ static void guest_stopped(void *ctx, const struct vm_stop *stop)
 	struct run *run = ctx;
 	struct vm_stop breakpoint;
 
+	/* What the guest printed comes before what is said about it. */
+	chardev_flush(run->console);
 	if (is_failed_breakpoint(run, stop)) {
 		breakpoint = *stop;
 		breakpoint.kind = VM_STOP_SWBREAK;

@@ -2,9 +2,15 @@
 /*
  * Moves bytes between a guest's device and the descriptors of a chardev.
  *
- * Output is written by the thread that brings it, as long as the descriptor takes it.  What it
- * doesn't take goes to a ring, which the loop writes out; until it is empty all output queues
- * there, so the order holds.  Input is read by the loop into another ring and offered to the
+ * Output to a terminal or a socket is written by the thread that brings it, as long as the
+ * descriptor takes it.  What it doesn't take goes to a ring, which the loop writes out; until it is
+ * empty all output queues there, so the order holds.
+ *
+ * Output to anything else is gathered: a file may block each write for as long as it likes, and a
+ * guest prints byte by byte.  It goes to the ring; the first byte there sets a timer, at whose end
+ * the loop takes the whole ring and writes it out with no lock held.
+ *
+ * Input is read by the loop into another ring and offered to the
  * receiver; a receiver that refuses wakes the loop when it has room.  Other threads wake the loop
  * through an eventfd, which needs no memory and goes away with the chardev.
  */
@@ -15,6 +21,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -27,6 +34,9 @@
 #define MAY_BLOCK_CHUNK 512
 
 #define LAST_WORDS_MS   500
+
+/* How long output is gathered: too short for people to notice, long enough for many lines. */
+#define GATHER_NS       5000000
 
 static const struct chardev_kind *const kinds[] = {
 	&chardev_stdio, &chardev_file, &chardev_unix, &chardev_pty, &chardev_none,
@@ -92,6 +102,67 @@ static void flush_locked(struct chardev *chr)
 	}
 }
 
+/*
+ * On the loop's thread.  Both rings once: what comes meanwhile has set the timer, and the loop has
+ * others to serve.
+ */
+static void flush_gathered(struct chardev *chr)
+{
+	const uint8_t *bytes;
+	size_t len;
+
+	for (int ring = 0; ring < 2; ring++) {
+		while ((len = byte_ring_peek(&chr->writing, &bytes)) > 0) {
+			ssize_t n = write_some(chr, bytes, len);
+
+			if (n == -EAGAIN || n == 0)
+				return;
+			if (n < 0) {
+				SCOPED_LOCK(&chr->lock);
+
+				chr->out_failed = true;
+				return;
+			}
+			byte_ring_pop(&chr->writing, (size_t)n);
+		}
+		if (ring == 0) {
+			SCOPED_LOCK(&chr->lock);
+			struct byte_ring empty = chr->writing;
+
+			chr->writing = chr->out;
+			chr->out = empty;
+		}
+	}
+}
+
+/* Writes what the descriptor takes.  Return: true if output waits for it to take more. */
+static bool flush(struct chardev *chr, bool *ret_failed)
+{
+	if (chr->out_gathers)
+		flush_gathered(chr);
+	SCOPED_LOCK(&chr->lock);
+
+	if (!chr->out_gathers)
+		flush_locked(chr);
+	*ret_failed = chr->out_failed;
+	return chr->out_gathers ? chr->writing.count > 0 : chr->out.count > 0;
+}
+
+static void gather_locked(struct chardev *chr, const void *buf, size_t len)
+{
+	static const struct itimerspec soon = { .it_value.tv_nsec = GATHER_NS };
+	size_t before = chr->out.count, half = chr->out.capacity / 2;
+
+	chr->dropped += byte_ring_push(&chr->out, buf, len);
+	if (chr->out_fd < 0)
+		return;
+	/* The loop takes the ring before it is full, if it can. */
+	if (before < half && chr->out.count >= half)
+		wake(chr);
+	else if (before == 0)
+		(void)timerfd_settime(chr->gather_fd, 0, &soon, NULL);
+}
+
 void chardev_write(struct chardev *chr, const void *buf, size_t len)
 {
 	const uint8_t *bytes = buf;
@@ -101,6 +172,10 @@ void chardev_write(struct chardev *chr, const void *buf, size_t len)
 
 	if (chr->kind->output_capacity == 0)
 		return;
+	if (chr->out_gathers) {
+		gather_locked(chr, buf, len);
+		return;
+	}
 	was_empty = chr->out.count == 0;
 	was_failed = chr->out_failed;
 	if (was_empty)
@@ -134,20 +209,14 @@ static void on_output(void *ctx, uint32_t events);
 static void update_output(struct chardev *chr)
 {
 	bool failed, waiting, watch;
-	int fd, r = 0;
+	int r = 0;
 
-	(void)pthread_mutex_lock(&chr->lock);
-	fd = chr->out_fd;
-	if (fd >= 0)
-		flush_locked(chr);
-	failed = chr->out_failed;
-	waiting = chr->out.count > 0;
-	(void)pthread_mutex_unlock(&chr->lock);
-	if (fd < 0)
+	if (chr->out_fd < 0)
 		return;
+	waiting = flush(chr, &failed);
 	watch = waiting || (chr->kind->reconnects && chr->in_fd < 0);
 	if (!failed && watch && !chr->out_source)
-		r = loop_add(chr->config.loop, fd, waiting ? EPOLLOUT : 0, on_output, chr,
+		r = loop_add(chr->config.loop, chr->out_fd, waiting ? EPOLLOUT : 0, on_output, chr,
 			     &chr->out_source);
 	else if (!failed && watch)
 		r = loop_modify(chr->out_source, waiting ? EPOLLOUT : 0);
@@ -167,6 +236,21 @@ static void on_output(void *ctx, uint32_t events)
 		close_output(chr);
 	else
 		update_output(chr);
+}
+
+static void on_gathered(void *ctx, uint32_t events)
+{
+	struct chardev *chr = ctx;
+	uint64_t count;
+
+	(void)events;
+	if (read(chr->gather_fd, &count, sizeof(count)) == sizeof(count))
+		update_output(chr);
+}
+
+void chardev_flush(struct chardev *chr)
+{
+	update_output(chr);
 }
 
 /* --- Input --- */
@@ -294,6 +378,7 @@ int chardev_attach(struct chardev *chr, int in_fd, int out_fd, bool out_may_bloc
 	chr->out_fd = out_fd;
 	chr->out_is_socket = out_fd >= 0 && fstat(out_fd, &st) == 0 && S_ISSOCK(st.st_mode);
 	chr->out_may_block = out_may_block && !chr->out_is_socket;
+	chr->out_gathers = out_fd >= 0 && !chr->out_is_socket && !isatty(out_fd);
 	(void)pthread_mutex_unlock(&chr->lock);
 	update_input(chr);
 	if (chr->in_fd != in_fd) {
@@ -350,14 +435,12 @@ static int64_t now_ms(void)
 static void write_last_words(struct chardev *chr)
 {
 	int64_t deadline = now_ms() + LAST_WORDS_MS, left = LAST_WORDS_MS;
-	SCOPED_LOCK(&chr->lock);
+	bool failed = false;
 
-	flush_locked(chr);
-	while (chr->out.count && chr->out_fd >= 0 && !chr->out_failed && left > 0) {
+	while (chr->out_fd >= 0 && flush(chr, &failed) && !failed && left > 0) {
 		struct pollfd ready = { .fd = chr->out_fd, .events = POLLOUT };
 
-		if (poll(&ready, 1, (int)left) > 0)
-			flush_locked(chr);
+		(void)poll(&ready, 1, (int)left);
 		left = deadline - now_ms();
 	}
 }
@@ -368,6 +451,7 @@ void chardev_destroy(struct chardev *chr)
 		return;
 	write_last_words(chr);
 	loop_remove(chr->wake_source);
+	loop_remove(chr->gather_source);
 	loop_remove(chr->in_source);
 	loop_remove(chr->out_source);
 	if (chr->kind->close)
@@ -375,8 +459,10 @@ void chardev_destroy(struct chardev *chr)
 	cleanup_close(&chr->in_fd);
 	cleanup_close(&chr->out_fd);
 	cleanup_close(&chr->wake_fd);
+	cleanup_close(&chr->gather_fd);
 	byte_ring_deinit(&chr->in);
 	byte_ring_deinit(&chr->out);
+	byte_ring_deinit(&chr->writing);
 	(void)pthread_mutex_destroy(&chr->lock);
 	free(chr->address);
 	free(chr);
@@ -387,11 +473,17 @@ static int chardev_init(struct chardev *chr)
 	int r;
 
 	chr->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (chr->wake_fd < 0)
+	chr->gather_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (chr->wake_fd < 0 || chr->gather_fd < 0)
 		return -errno;
 	r = byte_ring_init(&chr->in, INPUT_CAPACITY);
 	if (r == 0)
 		r = byte_ring_init(&chr->out, chr->kind->output_capacity);
+	if (r == 0)
+		r = byte_ring_init(&chr->writing, chr->kind->output_capacity);
+	if (r == 0)
+		r = loop_add(chr->config.loop, chr->gather_fd, EPOLLIN, on_gathered, chr,
+			     &chr->gather_source);
 	if (r == 0)
 		r = loop_add(chr->config.loop, chr->wake_fd, EPOLLIN, on_wake, chr,
 			     &chr->wake_source);
@@ -431,7 +523,7 @@ int chardev_create(const char *spec, const struct chardev_config *config, struct
 		return error_set_errno(error, -ENOMEM, "cannot open console '%s'", spec);
 	chr->kind = kind;
 	chr->config = *config;
-	chr->wake_fd = chr->in_fd = chr->out_fd = chr->extra_fd = -EBADF;
+	chr->wake_fd = chr->gather_fd = chr->in_fd = chr->out_fd = chr->extra_fd = -EBADF;
 	(void)pthread_mutex_init(&chr->lock, NULL);
 	r = chardev_init(chr);
 	if (r < 0)

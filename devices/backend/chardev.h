@@ -13,7 +13,8 @@
  *
  * Output never blocks the guest.  What the host doesn't take at once is kept, up to 1 MiB for stdio
  * and file:, 64 KiB for unix: and pty; beyond that the oldest bytes are dropped, and counted.  So
- * whoever connects late still reads the last 64 KiB of the boot log.
+ * whoever connects late still reads the last 64 KiB of the boot log.  Files and pipes, but no
+ * terminal and no socket, get their output some milliseconds late and in large pieces.
  *
  * Input waits in a buffer of 64 KiB until the guest takes it; when that is full the host isn't read
  * (a terminal's escapes neither) until there is room, so that none is lost.
@@ -58,6 +59,13 @@ void chardev_set_receiver(struct chardev *chr, const struct char_receiver *recei
 
 /** chardev_write() - output of the guest.  Any thread; never blocks. */
 void chardev_write(struct chardev *chr, const void *buf, size_t len);
+
+/**
+ * chardev_flush() - hand the host what was written until now, as far as it takes it.  Loop thread.
+ *
+ * For a moment at which somebody looks: the guest has stopped.
+ */
+void chardev_flush(struct chardev *chr);
 
 /** chardev_resume() - the receiver has room again.  Any thread; cheap if nothing waits. */
 void chardev_resume(struct chardev *chr);

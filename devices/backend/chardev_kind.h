@@ -37,24 +37,31 @@ struct chardev {
 	struct chardev_config config;    /* immutable */
 	char *address;                   /* immutable after open; owned */
 	int wake_fd;                     /* immutable; an eventfd, any thread may write */
+	int gather_fd;                   /* immutable; a timerfd, any thread may set it */
 	atomic_bool input_blocked;       /* the receiver refused bytes and will resume */
 
 	/* Loop thread: */
 	struct char_receiver receiver;
-	struct loop_source *wake_source, *in_source, *out_source;
+	struct loop_source *wake_source, *gather_source, *in_source, *out_source;
 	struct byte_ring in;
-	int in_fd;     /* -EBADF: no input */
+	struct byte_ring writing; /* gathered output on its way out, older than what is in out */
+	int in_fd;                /* -EBADF: no input */
 	bool in_polls; /* epoll refuses in_fd (a file, /dev/null): read whenever there is room */
 	int extra_fd;  /* the kind's own: listening socket, our end of the pty's slave */
 	struct loop_source *extra_source;
 	bool escape;      /* the kind's own: stdio interprets Ctrl-A */
 	bool escape_seen; /* Ctrl-A was the last byte */
 
-	pthread_mutex_t lock; /* protects what follows; inside the devices' locks */
-	struct byte_ring out; /* not empty only while out_fd is full or nobody is there */
+	/*
+	 * Protects what follows, which the loop thread alone changes but for out, out_failed and
+	 * dropped; inside the devices' locks.
+	 */
+	pthread_mutex_t lock;
+	struct byte_ring out; /* unless it gathers, empty but for a full out_fd or nobody there */
 	int out_fd;           /* -EBADF: nobody takes output */
 	bool out_is_socket;   /* send(2) it, never raising SIGPIPE */
 	bool out_may_block;   /* O_NONBLOCK is not ours to set: poll(2) before each write */
+	bool out_gathers;     /* the loop alone writes, many bytes at a time */
 	bool out_failed;      /* the loop is to end the output side */
 	uint64_t dropped;
 };

@@ -62,13 +62,77 @@ static void stdio_pipes_are_transparent_until_the_end(void **state)
 	assert_true(host_received(host, "\x01x\x03"));
 	assert_int_equal(host->quits, 0);
 	host_print(host, "out");
+	chardev_flush(host->chr);
 	assert_true(reads(out[0], "out"));
 	(void)close(in[1]);
 	loop_turns(host->loop, 2);
 	assert_true(host->chr->in_fd < 0); /* nothing left to be woken by */
 	assert_null(host->chr->in_source);
 	host_print(host, "more");
+	chardev_flush(host->chr);
 	assert_true(reads(out[0], "more"));
+	(void)close(out[0]);
+}
+
+static bool is_readable(int fd, int timeout_ms)
+{
+	return poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, timeout_ms) == 1;
+}
+
+/* Byte by byte, as a guest prints: what comes out is one piece, and nobody has to ask for it. */
+static void stdio_gathers_output_to_a_pipe(void **state)
+{
+	static const char text[] = "gathered";
+	struct host *host = *state;
+	int out[2];
+
+	assert_int_equal(pipe2(out, O_DIRECT), 0); /* a pipe that keeps writes apart */
+	stdio_open(host, open("/dev/null", O_RDONLY), out[1]);
+	for (int round = 0; round < 3; round++) {
+		for (const char *at = text; *at; at++)
+			chardev_write(host->chr, at, 1);
+		for (int i = 0; i < 1000 && !is_readable(out[0], 10); i++)
+			loop_turn(host->loop);
+		assert_true(reads(out[0], text));
+		assert_false(is_readable(out[0], 0));
+	}
+	host_print(host, "last words");
+	host_close(host);
+	assert_true(reads(out[0], "last words"));
+	(void)close(out[0]);
+}
+
+/* The ring, the one being written and the pipe itself hold what a reader is behind. */
+static void stdio_slow_reader_gets_the_newest_in_order(void **state)
+{
+	struct host *host = *state;
+	static uint8_t chunk[4096];
+	size_t sent = 0, got = 0, total = MIB(4);
+	int out[2];
+
+	assert_int_equal(pipe2(out, O_NONBLOCK), 0);
+	stdio_open(host, open("/dev/null", O_RDONLY), out[1]);
+	for (; sent < total; sent += sizeof(chunk)) {
+		for (size_t i = 0; i < sizeof(chunk); i++)
+			chunk[i] = pattern(sent + i);
+		chardev_write(host->chr, chunk, sizeof(chunk));
+		if (sent % MIB(1) == 0)
+			loop_turn(host->loop);
+	}
+	for (int i = 0; i < 10000 && got + chardev_dropped(host->chr) < total; i++) {
+		ssize_t n = read(out[0], chunk, sizeof(chunk));
+
+		for (ssize_t j = 0; j < n; j++, got++) {
+			/* At first what was taken before anything was lost, at last the newest. */
+			size_t left = total - (size_t)chardev_dropped(host->chr) - got;
+
+			if (left <= MIB(1))
+				assert_int_equal(chunk[j], pattern(total - left));
+		}
+		loop_turn(host->loop);
+	}
+	assert_true(chardev_dropped(host->chr) > 0);
+	assert_int_equal(got + chardev_dropped(host->chr), total);
 	(void)close(out[0]);
 }
 
@@ -210,6 +274,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STDIO_TEST(stdio_pipes_are_transparent_until_the_end),
+		STDIO_TEST(stdio_gathers_output_to_a_pipe),
+		STDIO_TEST(stdio_slow_reader_gets_the_newest_in_order),
 		STDIO_TEST(stdio_leaves_shared_descriptors_blocking),
 		STDIO_TEST(stdio_reads_regular_files_and_dev_null),
 		STDIO_TEST(stdio_works_with_sockets),
