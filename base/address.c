@@ -30,8 +30,8 @@ static int listen_unix(const char *path, int *ret_fd, struct error *error)
 	struct stat st;
 
 	if (path[0] == '\0' || strlen(path) >= sizeof(addr.sun_path))
-		return error_set(error, -EINVAL, "socket path '%s' must have 1 to %zu characters",
-				 path, sizeof(addr.sun_path) - 1);
+		return error_set_usage(error, "socket path '%s' must have 1 to %zu characters",
+				       path, sizeof(addr.sun_path) - 1);
 	(void)strcpy(addr.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
@@ -108,11 +108,11 @@ static int listen_tcp(const char *text, int *ret_fd, char **ret_bound, struct er
 	int one = 1, r;
 
 	if (split_host_port(text, host, sizeof(host), &port) < 0)
-		return error_set(error, -EINVAL, "'tcp:%s' is not of the form tcp:HOST:PORT", text);
+		return error_set_usage(error, "'tcp:%s' is not of the form tcp:HOST:PORT", text);
 	/* getaddrinfo(3) takes a larger one, and drops its upper bits. */
 	if (number_parse(port, 0, UINT16_MAX, &number) < 0)
-		return error_set(error, -EINVAL, "'%s' in 'tcp:%s' is not a port from 0 to %d",
-				 port, text, UINT16_MAX);
+		return error_set_usage(error, "'%s' in 'tcp:%s' is not a port from 0 to %d", port,
+				       text, UINT16_MAX);
 	r = getaddrinfo(host, port, &hints, &info);
 	if (r != 0)
 		return error_set(error, -EINVAL, "cannot resolve 'tcp:%s': %s", text,
@@ -140,8 +140,8 @@ int address_listen(const char *address, int *ret_fd, char **ret_bound, struct er
 	if (strncmp(address, "tcp:", 4) == 0)
 		return listen_tcp(address + 4, ret_fd, ret_bound, error);
 	if (strncmp(address, "unix:", 5) != 0)
-		return error_set(error, -EINVAL, "address '%s' must be tcp:HOST:PORT or unix:PATH",
-				 address);
+		return error_set_usage(error, "address '%s' must be tcp:HOST:PORT or unix:PATH",
+				       address);
 	copy = strdup(address);
 	if (!copy)
 		return error_set_errno(error, -ENOMEM, "cannot listen on '%s'", address);

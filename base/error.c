@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,21 @@ int error_set(struct error *error, int code, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(error->message, sizeof(error->message), format, args);
 	va_end(args);
+	error->is_usage = false;
 	return code;
+}
+
+int error_set_usage(struct error *error, const char *format, ...)
+{
+	va_list args;
+
+	if (!error)
+		return -EINVAL;
+	va_start(args, format);
+	(void)vsnprintf(error->message, sizeof(error->message), format, args);
+	va_end(args);
+	error->is_usage = true;
+	return -EINVAL;
 }
 
 int error_set_errno(struct error *error, int code, const char *format, ...)
@@ -27,6 +42,7 @@ int error_set_errno(struct error *error, int code, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(error->message, sizeof(error->message), format, args);
 	va_end(args);
+	error->is_usage = false;
 	len = strlen(error->message);
 	(void)snprintf(error->message + len, sizeof(error->message) - len, ": %s", strerror(-code));
 	return code;

@@ -10,6 +10,7 @@
 
 struct error {
 	char message[512];
+	bool is_usage; /* what was asked for is wrong, whatever host and files it meets */
 };
 
 /**
@@ -26,5 +27,12 @@ int error_set(struct error *error, int code, const char *format, ...) __printf(3
  * error_set_errno() - like error_set(), with ": strerror(-code)" appended
  */
 int error_set_errno(struct error *error, int code, const char *format, ...) __printf(3, 4);
+
+/**
+ * error_set_usage() - like error_set() with -EINVAL, for a mistake in the command line
+ *
+ * -EINVAL alone does not say so: the host's kernel returns it too, and so does a damaged file.
+ */
+int error_set_usage(struct error *error, const char *format, ...) __printf(2, 3);
 
 #endif

@@ -38,7 +38,7 @@ struct board {
 /**
  * board_create() - a machine that vm_start() and vm_resume() can run
  *
- * Return: 0, or -errno with @error set; -EINVAL is a mistake in the options.
+ * Return: 0, or -errno with @error set.
  */
 int board_create(const struct board_config *config, struct board **ret_board, struct error *error)
 	__must_check;

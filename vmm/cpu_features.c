@@ -119,10 +119,10 @@ static int refuse_contradictions(const struct cpu_model *asked, const struct cpu
 		if (!cpu_model_requires(closed, i) || !cpu_model_removes(closed, i))
 			continue;
 		if (cpu_model_removes(asked, i))
-			return error_set(error, -EINVAL,
-					 "--cpu: '%s' is both required and taken away", name);
-		return error_set(
-			error, -EINVAL,
+			return error_set_usage(error, "--cpu: '%s' is both required and taken away",
+					       name);
+		return error_set_usage(
+			error,
 			"--cpu: '%s' is required, but builds on a feature that is taken away",
 			name);
 	}
@@ -138,11 +138,10 @@ static int parse_feature(const char *item, size_t len, struct cpu_model *model, 
 	size_t index;
 
 	if (len == 0)
-		return error_set(error, -EINVAL, "--cpu: a feature is missing between two commas");
+		return error_set_usage(error, "--cpu: a feature is missing between two commas");
 	if (len >= sizeof(name))
-		return error_set(error, -EINVAL,
-				 "--cpu: unknown feature '%.*s...' (see --cpu help)", NAME_MAX_LEN,
-				 item);
+		return error_set_usage(error, "--cpu: unknown feature '%.*s...' (see --cpu help)",
+				       NAME_MAX_LEN, item);
 	memcpy(name, item, len);
 	name[len] = '\0';
 
@@ -154,20 +153,20 @@ static int parse_feature(const char *item, size_t len, struct cpu_model *model, 
 		remove = strcmp(value, "=off") == 0;
 		*value = '\0';
 	} else {
-		return error_set(error, -EINVAL,
-				 "--cpu: write '+%s' to require the feature or '-%s' to take it "
-				 "away",
-				 name, name);
+		return error_set_usage(
+			error,
+			"--cpu: write '+%s' to require the feature or '-%s' to take it "
+			"away",
+			name, name);
 	}
 
 	if (cpu_feature_find(name, &index) < 0) {
 		nearest = cpu_feature_nearest(name);
 		if (nearest)
-			return error_set(error, -EINVAL,
-					 "--cpu: unknown feature '%s', did you mean '%s'?", name,
-					 nearest);
-		return error_set(error, -EINVAL, "--cpu: unknown feature '%s' (see --cpu help)",
-				 name);
+			return error_set_usage(error,
+					       "--cpu: unknown feature '%s', did you mean '%s'?",
+					       name, nearest);
+		return error_set_usage(error, "--cpu: unknown feature '%s' (see --cpu help)", name);
 	}
 	set_bit(remove ? model->removed : model->required, index);
 	return 0;
@@ -180,10 +179,10 @@ int cpu_model_parse(const char *text, struct cpu_model *ret_model, struct error 
 	int r;
 
 	if (len != strlen("host") || strncmp(text, "host", len) != 0)
-		return error_set(error, -EINVAL,
-				 "--cpu: unknown model '%.*s', the only one is 'host' (as in "
-				 "--cpu host,-avx)",
-				 (int)MIN(len, NAME_MAX_LEN), text);
+		return error_set_usage(error,
+				       "--cpu: unknown model '%.*s', the only one is 'host' (as in "
+				       "--cpu host,-avx)",
+				       (int)MIN(len, NAME_MAX_LEN), text);
 	while (text[len] == ',') {
 		text += len + 1;
 		len = strcspn(text, ",");

@@ -392,7 +392,7 @@ int run_main(int argc, char **argv)
 {
 	struct run_options options;
 	struct run run = { .options = &options, .signal_fd = -EBADF };
-	struct error error = { "" };
+	struct error error = { 0 };
 	int r;
 
 	options_parse_run(argc, argv, &options);
@@ -407,7 +407,7 @@ int run_main(int argc, char **argv)
 			r = error_set_errno(&error, -ENOMEM, "cannot handle the guest's stop");
 	}
 	if (r < 0)
-		run.status = r == -EINVAL ? GLASSBOX_STATUS_USAGE : GLASSBOX_STATUS_FAILURE;
+		run.status = error.is_usage ? GLASSBOX_STATUS_USAGE : GLASSBOX_STATUS_FAILURE;
 	tear_down(&run);
 	/* After the console: its terminal is as it was, and the line is seen. */
 	if (r < 0)

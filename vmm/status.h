@@ -5,7 +5,7 @@
 
 enum glassbox_status {
 	GLASSBOX_STATUS_OK = 0,          /* power-off, reboot, or quit by the user */
-	GLASSBOX_STATUS_FAILURE = 1,     /* something the host lacks or refused */
+	GLASSBOX_STATUS_FAILURE = 1,     /* of the host, or of a file: lacking, bad, refused */
 	GLASSBOX_STATUS_USAGE = 2,       /* a wrong command line */
 	GLASSBOX_STATUS_GUEST_PANIC = 3, /* the guest's kernel panicked and reset */
 	GLASSBOX_STATUS_TRIPLE_FAULT = 4,

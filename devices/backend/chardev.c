@@ -515,9 +515,9 @@ int chardev_create(const char *spec, const struct chardev_config *config, struct
 	int r;
 
 	if (!kind)
-		return error_set(error, -EINVAL,
-				 "console '%s' must be stdio, file:PATH, unix:PATH, pty or none",
-				 spec);
+		return error_set_usage(
+			error, "console '%s' must be stdio, file:PATH, unix:PATH, pty or none",
+			spec);
 	chr = calloc(1, sizeof(*chr));
 	if (!chr)
 		return error_set_errno(error, -ENOMEM, "cannot open console '%s'", spec);
