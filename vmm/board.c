@@ -139,6 +139,9 @@ static int start_loading(struct board *board, const struct run_options *options,
 		.nr_cpus = options->cpus,
 		.ecam_gpa = ACPI_PCI_ECAM_GPA,
 		.ecam_buses = 1,
+		.nr_virtio_mmio = options->transport == VIRTIO_TRANSPORT_MMIO
+					  ? machine_virtio_count(options)
+					  : 0,
 	};
 	struct boot_config boot = {
 		.kernel_path = options->kernel,
@@ -162,6 +165,9 @@ static int build_machine(struct board *board, const struct board_config *config,
 			 struct error *error)
 {
 	const struct run_options *options = config->options;
+	struct machine_virtio_config virtio = { .options = options,
+						.vm = board->vm,
+						.loop = config->loop };
 	int r;
 
 	r = vm_attach_kvm(board->vm, options->kvm_device, error);
@@ -176,7 +182,11 @@ static int build_machine(struct board *board, const struct board_config *config,
 	r = create_devices(board);
 	if (r < 0)
 		return error_set_errno(error, r, "cannot make the devices");
-	return machine_pci_create(board->vm, &board->pci, error);
+	r = machine_pci_create(board->vm, &board->pci, error);
+	if (r < 0)
+		return r;
+	virtio.pci = board->pci;
+	return machine_virtio_create(&virtio, &board->virtio, error);
 }
 
 int board_create(const struct board_config *config, struct board **ret_board, struct error *error)
@@ -225,6 +235,7 @@ void board_destroy(struct board *board)
 		vm_end(board->vm);
 		vm_join(board->vm);
 	}
+	machine_virtio_destroy(board->virtio);
 	machine_pci_destroy(board->pci);
 	device_destroy(board->pm);
 	device_destroy(board->i8042);

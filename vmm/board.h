@@ -14,6 +14,7 @@
 #include "vmm/options.h"
 #include "vmm/panic_watch.h"
 #include "vmm/pci_host.h"
+#include "vmm/virtio_machine.h"
 #include "vmm/vm.h"
 
 struct board_config {
@@ -30,6 +31,7 @@ struct board {
 	struct char_backend console;
 
 	struct machine_pci *pci;
+	struct machine_virtio *virtio;
 	struct irq serial_irq, rtc_irq, sci_irq;
 	struct host_timer *rtc_timer;
 	struct device *serial, *rtc, *i8042, *pm;

@@ -1,38 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmm/doorbell.h"
 
-static int assign(const struct doorbell *doorbell, uint64_t gpa, bool on)
+static int assign(const struct kvm *kvm, const struct doorbell *doorbell, uint32_t flags)
 {
 	const struct kvm_ioeventfd request = {
-		.datamatch = doorbell->value,
-		.addr = gpa,
+		.datamatch = doorbell->match,
+		.addr = doorbell->addr,
 		.len = doorbell->len,
-		.fd = doorbell->fd,
-		.flags = (doorbell->has_value ? KVM_IOEVENTFD_FLAG_DATAMATCH : 0u) |
-			 (on ? 0u : KVM_IOEVENTFD_FLAG_DEASSIGN),
+		.fd = doorbell->eventfd,
+		.flags = flags | (doorbell->has_match ? KVM_IOEVENTFD_FLAG_DATAMATCH : 0u),
 	};
 
-	return kvm_ioeventfd(doorbell->kvm, &request);
+	return kvm_ioeventfd(kvm, &request);
 }
 
-int doorbell_attach(struct doorbell *doorbell, uint64_t gpa)
+static int add(void *ctx, const struct doorbell *doorbell)
 {
-	int r;
-
-	if (doorbell->attached && doorbell->gpa == gpa)
-		return 0;
-	doorbell_detach(doorbell);
-	r = assign(doorbell, gpa, true);
-	if (r < 0)
-		return r;
-	doorbell->attached = true;
-	doorbell->gpa = gpa;
-	return 0;
+	return assign(ctx, doorbell, 0);
 }
 
-void doorbell_detach(struct doorbell *doorbell)
+static void remove_doorbell(void *ctx, const struct doorbell *doorbell)
 {
-	if (doorbell->attached)
-		(void)assign(doorbell, doorbell->gpa, false);
-	doorbell->attached = false;
+	(void)assign(ctx, doorbell, KVM_IOEVENTFD_FLAG_DEASSIGN);
+}
+
+struct doorbell_host kvm_doorbells(const struct kvm *kvm)
+{
+	static const struct doorbell_ops ops = { .add = add, .remove = remove_doorbell };
+
+	/* It comes back as const: only the table of operations knows what it is. */
+	return (struct doorbell_host){ .ops = &ops, .ctx = (void *)(uintptr_t)kvm };
 }

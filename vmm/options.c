@@ -32,6 +32,9 @@ enum option_key {
 	KEY_KASLR,
 	KEY_REBOOT,
 	KEY_KVM,
+	KEY_RNG,
+	KEY_TRANSPORT,
+	KEY_TRACE_DOORBELLS,
 };
 
 static const struct argp_option options[] = {
@@ -49,6 +52,8 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "console", KEY_CONSOLE, "WHERE", 0,
 	  "the serial port: stdio (default), file:PATH, unix:PATH, pty or none", 0 },
+	{ "rng", KEY_RNG, NULL, 0, "give the guest random numbers by virtio-rng", 0 },
+	{ "transport", KEY_TRANSPORT, "KIND", 0, "of virtio devices: pci (default) or mmio", 0 },
 	{ "reboot", KEY_REBOOT, NULL, 0, "start the guest anew when it resets, instead of ending",
 	  0 },
 	{ "kvm", KEY_KVM, "PATH", 0, "KVM's device (default /dev/kvm)", 0 },
@@ -61,6 +66,8 @@ static const struct argp_option options[] = {
 	{ "trace", KEY_TRACE, "DIR", 0, "record every exit and device event into DIR", 0 },
 	{ "trace-provider", KEY_TRACE_PROVIDER, NULL, 0,
 	  "load the LTTng provider, for a recording session of your own", 0 },
+	{ "trace-doorbells", KEY_TRACE_DOORBELLS, NULL, 0,
+	  "let each notification of a virtio driver be an exit, to see who makes it", 0 },
 	{ NULL, 0, NULL, 0, "Other:", -1 },
 	{ "verbose", KEY_VERBOSE, NULL, 0, "say more about what happens", 0 },
 	{ 0 },
@@ -84,6 +91,13 @@ static unsigned parse_cpus(const char *text, const struct argp_state *state)
 	if (number_parse(text, 1, VM_MAX_VCPUS, &cpus) < 0)
 		usage_error(state, "--cpus '%s' is not a number from 1 to %u", text, VM_MAX_VCPUS);
 	return (unsigned)cpus;
+}
+
+static enum virtio_transport parse_transport(const char *text, const struct argp_state *state)
+{
+	if (strcmp(text, "pci") != 0 && strcmp(text, "mmio") != 0)
+		usage_error(state, "--transport '%s' is neither pci nor mmio", text);
+	return strcmp(text, "pci") == 0 ? VIRTIO_TRANSPORT_PCI : VIRTIO_TRANSPORT_MMIO;
 }
 
 static void check_together(const struct run_options *run, const struct argp_state *state)
@@ -120,6 +134,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_KASLR: run->kaslr = true; break;
 	case KEY_REBOOT: run->reboot = true; break;
 	case KEY_KVM: run->kvm_device = arg; break;
+	case KEY_RNG: run->rng = true; break;
+	case KEY_TRANSPORT: run->transport = parse_transport(arg, state); break;
+	case KEY_TRACE_DOORBELLS: run->trace_doorbells = true; break;
 	case KEY_VERBOSE: run->verbose = true; break;
 	case ARGP_KEY_INIT: usage_keep_short(state); break;
 	case ARGP_KEY_ARG: usage_error(state, "unexpected argument '%s'", arg);

@@ -5,6 +5,11 @@
 
 #include "base/util.h"
 
+enum virtio_transport {
+	VIRTIO_TRANSPORT_PCI,
+	VIRTIO_TRANSPORT_MMIO,
+};
+
 struct run_options {
 	const char *kernel;    /* never NULL */
 	const char *initrd;    /* NULL: none */
@@ -18,10 +23,13 @@ struct run_options {
 	const char *kvm_device; /* /dev/kvm */
 	uint64_t memory;        /* bytes, a multiple of 4 KiB */
 	unsigned cpus;
-	bool wait_gdb;       /* the first instruction waits for gdb */
-	bool kaslr;          /* bzImage: let the guest unpack and move itself */
-	bool reboot;         /* a guest's reset starts it anew */
-	bool trace_provider; /* load the LTTng provider for a session of the user's own */
+	enum virtio_transport transport; /* of all virtio devices */
+	bool rng;                        /* a virtio-rng device */
+	bool trace_doorbells; /* notifications of virtio drivers are exits, not ioeventfds */
+	bool wait_gdb;        /* the first instruction waits for gdb */
+	bool kaslr;           /* bzImage: let the guest unpack and move itself */
+	bool reboot;          /* a guest's reset starts it anew */
+	bool trace_provider;  /* load the LTTng provider for a session of the user's own */
 	bool verbose;
 };
 

@@ -274,18 +274,20 @@ void msix_destroy(struct msix *msix)
 		msix_dev_destroy(&msix->dev);
 }
 
-void msix_notify(struct msix *msix, unsigned index)
+bool msix_notify(struct msix *msix, unsigned index)
 {
 	struct msix_vector *vector;
 	SCOPED_LOCK(&msix->lock);
 
 	if (!msix->enabled || index >= msix->nr_vectors)
-		return;
+		return false;
 	vector = &msix->vectors[index];
-	if (msix->masked || vector->masked)
+	if (msix->masked || vector->masked) {
 		vector->pending = true;
-	else
-		msix->sender.send(msix->sender.ctx, index, &vector->message);
+		return false;
+	}
+	msix->sender.send(msix->sender.ctx, index, &vector->message);
+	return true;
 }
 
 bool msix_is_enabled(struct msix *msix)

@@ -53,9 +53,13 @@ int msix_create(struct pci_function *fn, unsigned bar, unsigned nr_vectors,
 /** msix_destroy() - after the vCPUs and the device's threads have ended; NULL is fine */
 void msix_destroy(struct msix *msix);
 
-/** msix_notify() - send the message of @vector, or remember it while it is masked.  Nothing
- * happens while MSI-X is off (then the device drives INTx), or for a vector that is not there. */
-void msix_notify(struct msix *msix, unsigned vector);
+/**
+ * msix_notify() - send the message of @vector, or remember it while it is masked
+ *
+ * Nothing happens while MSI-X is off (then the device drives INTx), or for a vector that is not
+ * there.  Return: was it sent?
+ */
+bool msix_notify(struct msix *msix, unsigned vector);
 
 /** msix_is_enabled() - did the guest turn MSI-X on?  Then the device must not drive INTx. */
 bool msix_is_enabled(struct msix *msix);

@@ -49,6 +49,11 @@ static const struct rule rules[] = {
 	[VIRTIO_RULE_REGISTER_WIDTH] = { "register-width", "4.2.2.2" },
 	[VIRTIO_RULE_REGISTER_ACCESS] = { "register-access", "4.2.2.2" },
 	[VIRTIO_RULE_ACK_NOT_PENDING] = { "ack-not-pending", "4.2.2.2" },
+	/* The same rules as of MMIO, which stand elsewhere for PCI. */
+	[VIRTIO_RULE_PCI_REGISTER_WIDTH] = { "register-width", "4.1.3.1" },
+	[VIRTIO_RULE_PCI_REGISTER_ACCESS] = { "register-access", "4.1.4.3" },
+	[VIRTIO_RULE_PCI_QUEUE_ENABLE] = { "queue-enable", "4.1.4.3.2" },
+	[VIRTIO_RULE_PCI_ACCESS] = { "pci-access", "4.1.4.9.2" },
 	[VIRTIO_RULE_RNG_READABLE] = { "rng-readable", "5.4.6.1" },
 };
 _Static_assert(ARRAY_SIZE(rules) == VIRTIO_RULE_COUNT, "a name for each rule");

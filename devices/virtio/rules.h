@@ -53,6 +53,10 @@ enum virtio_rule {
 	VIRTIO_RULE_REGISTER_WIDTH,       /* register access not of 32 bits or not aligned */
 	VIRTIO_RULE_REGISTER_ACCESS,      /* R written, W read, or no register */
 	VIRTIO_RULE_ACK_NOT_PENDING,      /* interrupt acknowledged that wasn't pending */
+	VIRTIO_RULE_PCI_REGISTER_WIDTH,   /* register access not of the register's width */
+	VIRTIO_RULE_PCI_REGISTER_ACCESS,  /* read-only written, write-only read, or no register */
+	VIRTIO_RULE_PCI_QUEUE_ENABLE,     /* something else than 1 written to queue_enable */
+	VIRTIO_RULE_PCI_ACCESS,           /* access through configuration space to nowhere */
 	VIRTIO_RULE_RNG_READABLE,         /* device-readable buffer for an entropy device */
 	VIRTIO_RULE_COUNT,
 };

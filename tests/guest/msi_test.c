@@ -164,24 +164,28 @@ static void a_doorbell_causes_no_exit_where_it_is(void **state)
 {
 	struct probe *probe = *state;
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	struct doorbell doorbell = { .kvm = &probe->kvm, .fd = fd, .len = 2 };
+	const struct doorbell_host host = kvm_doorbells(&probe->kvm);
+	struct doorbell doorbell = { .addr = PROBE_MMIO, .len = 2, .eventfd = fd };
 
 	assert_true(fd >= 0);
-	assert_int_equal(doorbell_attach(&doorbell, PROBE_MMIO), 0);
+	assert_int_equal(host.ops->add(host.ctx, &doorbell), 0);
 	assert_int_equal(probe_start(probe, &ring_three_times), 0);
 	guest_run(probe, KVM_EXIT_MMIO);
 	assert_int_equal(probe->vcpu.run->mmio.phys_addr, PROBE_MMIO + 2);
 	assert_int_equal(taken_from(fd), 2);
 	guest_run(probe, KVM_EXIT_HLT);
-	/* Moved by two bytes, it leaves the other writes to us. */
-	assert_int_equal(doorbell_attach(&doorbell, PROBE_MMIO + 2), 0);
+	/* Moved by two bytes, and of any width, it leaves the other writes to us. */
+	host.ops->remove(host.ctx, &doorbell);
+	doorbell.addr = PROBE_MMIO + 2;
+	doorbell.len = 0;
+	assert_int_equal(host.ops->add(host.ctx, &doorbell), 0);
 	assert_int_equal(probe_start(probe, &ring_three_times), 0);
 	guest_run(probe, KVM_EXIT_MMIO);
 	guest_run(probe, KVM_EXIT_MMIO);
 	assert_int_equal(probe->vcpu.run->mmio.phys_addr, PROBE_MMIO);
 	guest_run(probe, KVM_EXIT_HLT);
 	assert_int_equal(taken_from(fd), 1);
-	doorbell_detach(&doorbell);
+	host.ops->remove(host.ctx, &doorbell);
 	assert_int_equal(close(fd), 0);
 }
 

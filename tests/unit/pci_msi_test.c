@@ -21,8 +21,7 @@ struct fake_kvm {
 	int refusal;      /* -errno for whatever is to be added, or 0 */
 	int irqfd_of[64]; /* by GSI - MSI_FIRST_GSI; 0: none */
 	unsigned nr_irqfd_calls;
-	uint64_t doorbell;
-	uint32_t doorbell_flags;
+	struct kvm_ioeventfd doorbell; /* the last */
 	unsigned nr_doorbells, nr_signals;
 	struct msi_message signalled;
 };
@@ -73,14 +72,15 @@ int kvm_ioeventfd(const struct kvm *kvm, const struct kvm_ioeventfd *request)
 	struct fake_kvm *fake = to_fake(kvm);
 
 	if (request->flags & KVM_IOEVENTFD_FLAG_DEASSIGN) {
-		assert_int_equal(request->addr, fake->doorbell);
+		assert_int_equal(request->addr, fake->doorbell.addr);
+		assert_int_equal(request->flags & ~KVM_IOEVENTFD_FLAG_DEASSIGN,
+				 fake->doorbell.flags);
 		fake->nr_doorbells--;
 		return 0;
 	}
 	if (fake->refusal)
 		return fake->refusal;
-	fake->doorbell = request->addr;
-	fake->doorbell_flags = request->flags;
+	fake->doorbell = *request;
 	fake->nr_doorbells++;
 	return 0;
 }
@@ -273,31 +273,30 @@ static void vectors_survive_refusals(void **state)
 	msi_routes_destroy(routes);
 }
 
-static void doorbell_is_in_one_place_at_most(void **state)
+static void doorbells_are_ioeventfds(void **state)
 {
 	struct fake_kvm fake = { 0 };
-	struct doorbell doorbell = { .kvm = &fake.kvm, .fd = 5, .len = 2 };
-	struct doorbell valued = { .kvm = &fake.kvm, .fd = 5, .len = 2, .has_value = true };
+	const struct doorbell_host host = kvm_doorbells(&fake.kvm);
+	const struct doorbell any = { .addr = 0xd0003004, .eventfd = 5 };
+	const struct doorbell valued = { 0xd0001000, 4, true, 7, 5 };
 
 	(void)state;
-	doorbell_detach(&doorbell);
-	assert_int_equal(doorbell_attach(&doorbell, 0xd0000000), 0);
-	assert_int_equal(doorbell_attach(&doorbell, 0xd0000000), 0);
+	assert_int_equal(host.ops->add(host.ctx, &any), 0);
 	assert_int_equal(fake.nr_doorbells, 1);
-	assert_int_equal(fake.doorbell_flags, 0);
-	assert_int_equal(doorbell_attach(&doorbell, 0xd0001000), 0);
-	assert_int_equal(fake.nr_doorbells, 1);
-	assert_int_equal(fake.doorbell, 0xd0001000);
-	fake.refusal = -EEXIST;
-	assert_int_equal(doorbell_attach(&doorbell, 0xd0002000), -EEXIST);
+	assert_int_equal(fake.doorbell.addr, 0xd0003004);
+	assert_int_equal(fake.doorbell.len, 0);
+	assert_int_equal(fake.doorbell.fd, 5);
+	assert_int_equal(fake.doorbell.flags, 0);
+	host.ops->remove(host.ctx, &any);
 	assert_int_equal(fake.nr_doorbells, 0);
-	doorbell_detach(&doorbell);
+	assert_int_equal(host.ops->add(host.ctx, &valued), 0);
+	assert_int_equal(fake.doorbell.flags, KVM_IOEVENTFD_FLAG_DATAMATCH);
+	assert_int_equal(fake.doorbell.datamatch, 7);
+	assert_int_equal(fake.doorbell.len, 4);
+	host.ops->remove(host.ctx, &valued);
 	assert_int_equal(fake.nr_doorbells, 0);
-	fake.refusal = 0;
-	assert_int_equal(doorbell_attach(&valued, 0xd0000000), 0);
-	assert_int_equal(fake.doorbell_flags, KVM_IOEVENTFD_FLAG_DATAMATCH);
-	doorbell_detach(&valued);
-	assert_int_equal(fake.nr_doorbells, 0);
+	fake.refusal = -ENOSPC;
+	assert_int_equal(host.ops->add(host.ctx, &valued), -ENOSPC);
 }
 
 int main(void)
@@ -308,7 +307,7 @@ int main(void)
 		cmocka_unit_test(routes_refuse_what_is_not_theirs),
 		cmocka_unit_test(vectors_keep_irqfds_in_step),
 		cmocka_unit_test(vectors_survive_refusals),
-		cmocka_unit_test(doorbell_is_in_one_place_at_most),
+		cmocka_unit_test(doorbells_are_ioeventfds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "vmm/boot/acpi.h"
 #include "vmm/boot/acpi_tables.h"
+#include "vmm/boot/acpi_virtio.h"
 #include "vmm/boot/boot.h"
 
 #include "dsdt.hex" /* dsdt_aml_code, made by iasl from dsdt.asl */
@@ -22,7 +23,7 @@
 #define GSI_PIT        2 /* where KVM's routing takes IRQ 0 on the IOAPIC */
 #define ALL_PROCESSORS 255
 #define MAX_PROCESSORS 255
-#define MAX_TABLES     4 /* in the XSDT */
+#define MAX_TABLES     5 /* in the XSDT */
 #define MADT_LAPIC     0
 #define MADT_IOAPIC    1
 #define MADT_OVERRIDE  2
@@ -192,6 +193,18 @@ static const void *put_mcfg(struct area *area, const struct acpi_config *config)
 	return put_table(area, &mcfg, sizeof(mcfg));
 }
 
+static const void *put_virtio_ssdt(struct area *area, unsigned nr_devices)
+{
+	struct {
+		struct acpi_header header;
+		uint8_t aml[ACPI_VIRTIO_AML_MAX];
+	} ACPI_PACKED ssdt;
+	size_t size = sizeof(ssdt.header) + acpi_virtio_put_aml(nr_devices, ssdt.aml);
+
+	ssdt.header = make_header("SSDT", 2, size);
+	return put_table(area, &ssdt, size);
+}
+
 static const void *put_xsdt(struct area *area, const uint64_t *tables, unsigned nr_tables)
 {
 	struct {
@@ -231,6 +244,8 @@ static int put_all(struct area *area, const struct acpi_config *config, uint64_t
 		tables[nr++] = put_mcfg(area, config);
 		tables[nr++] = put_table(area, pci_aml_code, sizeof(pci_aml_code));
 	}
+	if (config->nr_virtio_mmio > 0)
+		tables[nr++] = put_virtio_ssdt(area, config->nr_virtio_mmio);
 	for (unsigned i = 0; i < nr; i++) {
 		if (!tables[i])
 			return -ENOSPC;
@@ -254,10 +269,12 @@ int acpi_write_tables(const struct acpi_config *config, struct guest_mem *mem,
 		return error_set(error, -EFAULT,
 				 "the guest needs more than 1 MiB of memory for its ACPI tables");
 	if (config->nr_cpus == 0 || config->nr_cpus > MAX_PROCESSORS ||
-	    (config->ecam_gpa != 0 && (config->ecam_buses == 0 || config->ecam_buses > 256)))
-		return error_set(error, -EINVAL,
-				 "ACPI tables cannot describe %u CPUs and %u PCI buses",
-				 config->nr_cpus, config->ecam_buses);
+	    (config->ecam_gpa != 0 && (config->ecam_buses == 0 || config->ecam_buses > 256)) ||
+	    config->nr_virtio_mmio > ACPI_VIRTIO_MMIO_MAX)
+		return error_set(
+			error, -EINVAL,
+			"ACPI tables cannot describe %u CPUs, %u PCI buses and %u virtio devices",
+			config->nr_cpus, config->ecam_buses, config->nr_virtio_mmio);
 	r = put_all(&area, config, ret_rsdp_gpa);
 	if (r < 0)
 		return error_set(error, r, "the ACPI tables do not fit into %u KiB",
