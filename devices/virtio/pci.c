@@ -62,8 +62,8 @@ static const struct device_register fixed_registers[] = {
 	{ REG_QUEUE_DEVICE, "rw", "queue_device" },
 	{ REG_QUEUE_DEVICE + 4, "rw", "queue_device_high" },
 	{ REG_QUEUE_RESET, "rw", "queue_reset" },
-	{ VIRTIO_PCI_ISR_OFF, "r", "isr_status" },
-	{ VIRTIO_PCI_CONFIG_OFF, "rw", "device_config" },
+	{ VIRTIO_PCI_BAR_ISR, "r", "isr_status" },
+	{ VIRTIO_PCI_BAR_CONFIG, "rw", "device_config" },
 };
 
 #define NOTIFY_NAME_LEN 24 /* of any number */
@@ -168,7 +168,7 @@ static enum trace_irq_decision pci_signal_config(void *ctx, uint16_t *ret_vector
 
 static struct doorbell queue_doorbell(const struct virtio_pci *pci, unsigned q)
 {
-	return (struct doorbell){ .addr = pci->base + VIRTIO_PCI_NOTIFY_OFF +
+	return (struct doorbell){ .addr = pci->base + VIRTIO_PCI_BAR_NOTIFY +
 					  (uint64_t)q * VIRTIO_PCI_NOTIFY_MULTIPLIER,
 				  .eventfd = virtio_dev_doorbell(pci->vdev, q) };
 }
@@ -257,7 +257,7 @@ static void clear_state(struct virtio_pci *pci)
 /* 4.1.3.1; fields of 64 bits are accessed as two of 32. */
 static unsigned register_width(uint64_t off)
 {
-	if (off == VIRTIO_PCI_ISR_OFF || off == REG_DEVICE_STATUS || off == REG_CONFIG_GENERATION)
+	if (off == VIRTIO_PCI_BAR_ISR || off == REG_DEVICE_STATUS || off == REG_CONFIG_GENERATION)
 		return 1;
 	if (off < REG_CONFIG_MSIX_VECTOR || (off >= REG_QUEUE_DESC && off < REG_QUEUE_NOTIFY_DATA))
 		return 4;
@@ -317,7 +317,7 @@ static uint32_t read_register(struct virtio_pci *pci, uint64_t off)
 	case REG_DEVICE_STATUS: return virtio_dev_read_status(vdev);
 	case REG_CONFIG_GENERATION: return (uint8_t)vdev->config_generation;
 	case REG_QUEUE_SELECT: return pci->queue_select;
-	case VIRTIO_PCI_ISR_OFF: return read_isr(pci);
+	case VIRTIO_PCI_BAR_ISR: return read_isr(pci);
 	default: break;
 	}
 	if (vq)
@@ -405,12 +405,12 @@ static void write_register(struct virtio_pci *pci, uint64_t off, uint32_t value)
 
 static bool is_config(uint64_t off)
 {
-	return off >= VIRTIO_PCI_CONFIG_OFF && off < VIRTIO_PCI_NOTIFY_OFF;
+	return off >= VIRTIO_PCI_BAR_CONFIG && off < VIRTIO_PCI_BAR_NOTIFY;
 }
 
 static bool is_notify(uint64_t off)
 {
-	return off >= VIRTIO_PCI_NOTIFY_OFF && off < VIRTIO_PCI_BAR_LEN &&
+	return off >= VIRTIO_PCI_BAR_NOTIFY && off < VIRTIO_PCI_BAR_LEN &&
 	       off % VIRTIO_PCI_NOTIFY_MULTIPLIER == 0;
 }
 
@@ -421,7 +421,7 @@ static void registers_read(struct device *dev, uint64_t off, void *buf, unsigned
 	SCOPED_LOCK(&pci->vdev->lock);
 
 	if (is_config(off)) {
-		virtio_dev_config_read(pci->vdev, off - VIRTIO_PCI_CONFIG_OFF, buf, len);
+		virtio_dev_config_read(pci->vdev, off - VIRTIO_PCI_BAR_CONFIG, buf, len);
 		return;
 	}
 	memset(buf, 0xff, len);
@@ -438,12 +438,12 @@ static void registers_write(struct device *dev, uint64_t off, const void *buf, u
 	SCOPED_LOCK(&pci->vdev->lock);
 
 	if (is_config(off)) {
-		virtio_dev_config_write(pci->vdev, off - VIRTIO_PCI_CONFIG_OFF, buf, len);
+		virtio_dev_config_write(pci->vdev, off - VIRTIO_PCI_BAR_CONFIG, buf, len);
 		return;
 	}
 	/* Of any width and value, as it is with an eventfd in its place. */
 	if (is_notify(off)) {
-		off -= VIRTIO_PCI_NOTIFY_OFF;
+		off -= VIRTIO_PCI_BAR_NOTIFY;
 		virtio_dev_kick(pci->vdev, (uint32_t)(off / VIRTIO_PCI_NOTIFY_MULTIPLIER));
 		return;
 	}
@@ -498,7 +498,7 @@ static void init_registers(struct virtio_pci *pci)
 
 		(void)snprintf(name, sizeof(pci->notify_names[q]), "notify[%u]", q);
 		*reg++ = (struct device_register){
-			VIRTIO_PCI_NOTIFY_OFF + q * VIRTIO_PCI_NOTIFY_MULTIPLIER, "w", name
+			VIRTIO_PCI_BAR_NOTIFY + q * VIRTIO_PCI_NOTIFY_MULTIPLIER, "w", name
 		};
 	}
 }

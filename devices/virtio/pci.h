@@ -18,10 +18,10 @@
 /* Base address registers, and what lies where behind the first of them. */
 #define VIRTIO_PCI_BAR        0
 #define VIRTIO_PCI_MSIX_BAR   1
-#define VIRTIO_PCI_COMMON_OFF 0x0000u
-#define VIRTIO_PCI_ISR_OFF    0x1000u
-#define VIRTIO_PCI_CONFIG_OFF 0x2000u
-#define VIRTIO_PCI_NOTIFY_OFF 0x3000u
+#define VIRTIO_PCI_BAR_COMMON 0x0000u
+#define VIRTIO_PCI_BAR_ISR    0x1000u
+#define VIRTIO_PCI_BAR_CONFIG 0x2000u
+#define VIRTIO_PCI_BAR_NOTIFY 0x3000u
 #define VIRTIO_PCI_BAR_LEN    0x4000u
 
 struct virtio_pci_config {

@@ -154,13 +154,13 @@ int virtio_pci_caps_add(struct virtio_pci_caps *caps, struct pci_function *fn,
 	int r;
 
 	caps->fn = fn;
-	r = add_capability(caps, CAP_COMMON, VIRTIO_PCI_COMMON_OFF, VIRTIO_PCI_COMMON_LEN, &off);
+	r = add_capability(caps, CAP_COMMON, VIRTIO_PCI_BAR_COMMON, VIRTIO_PCI_COMMON_LEN, &off);
 	if (r == 0)
-		r = add_capability(caps, CAP_NOTIFY, VIRTIO_PCI_NOTIFY_OFF, notify_len, &off);
+		r = add_capability(caps, CAP_NOTIFY, VIRTIO_PCI_BAR_NOTIFY, notify_len, &off);
 	if (r == 0)
-		r = add_capability(caps, CAP_ISR, VIRTIO_PCI_ISR_OFF, 1, &off);
+		r = add_capability(caps, CAP_ISR, VIRTIO_PCI_BAR_ISR, 1, &off);
 	/* 4.1.4.6.1: only of a device that has any. */
 	if (r == 0 && config_len > 0)
-		r = add_capability(caps, CAP_CONFIG, VIRTIO_PCI_CONFIG_OFF, config_len, &off);
+		r = add_capability(caps, CAP_CONFIG, VIRTIO_PCI_BAR_CONFIG, config_len, &off);
 	return r < 0 ? r : add_access_capability(caps);
 }

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 add_library(virtio_test_support STATIC
     ${CMAKE_SOURCE_DIR}/tests/support/mock_driver.c
+    ${CMAKE_SOURCE_DIR}/tests/support/mock_pci_driver.c
     ${CMAKE_SOURCE_DIR}/tests/support/mock_virtio_device.c)
 target_link_libraries(virtio_test_support PUBLIC glassbox_compiler glassbox_devices)
 
-foreach(part ring hostile_ring device mmio rng)
+foreach(part ring hostile_ring device mmio pci rng)
     glassbox_unit_test(virtio_${part}_test virtio_${part}_test.c LIBS virtio_test_support)
 endforeach()
