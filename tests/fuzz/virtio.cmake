@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-foreach(part ring mmio)
+foreach(part ring mmio pci)
     glassbox_fuzz_target(virtio_${part}_fuzz virtio_${part}_fuzz.c
         ${CMAKE_SOURCE_DIR}/tests/support/mock_driver.c
+        ${CMAKE_SOURCE_DIR}/tests/support/mock_pci_driver.c
         ${CMAKE_SOURCE_DIR}/tests/support/mock_virtio_device.c
         CORPUS ${CMAKE_CURRENT_LIST_DIR}/corpus/virtio_${part}
         LIBS glassbox_devices)

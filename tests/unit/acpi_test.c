@@ -196,9 +196,50 @@ static void mcfg_is_there_with_pci_only(void **state)
 	guest_destroy(&mem);
 }
 
+static unsigned count_text(const uint8_t *table, const char *text)
+{
+	uint64_t end = get(table, 4, 4) - strlen(text);
+	unsigned count = 0;
+
+	for (uint64_t at = 36; at <= end; at++)
+		count += memcmp(table + at, text, strlen(text)) == 0;
+	return count;
+}
+
+static void ssdt_has_as_many_virtio_devices_as_there_are(void **state)
+{
+	struct guest_mem mem = guest_create(MIB(1));
+	struct acpi_config config = { .nr_cpus = 1 };
+
+	(void)state;
+	assert_null(find_table(&mem, write_tables(&config, &mem), "SSDT"));
+	for (unsigned nr = 1; nr <= ACPI_VIRTIO_MMIO_MAX; nr++) {
+		const uint8_t *ssdt;
+
+		config.nr_virtio_mmio = nr;
+		ssdt = find_table(&mem, write_tables(&config, &mem), "SSDT");
+		assert_non_null(ssdt);
+		assert_int_equal(count_text(ssdt, "LNRO0005"), nr);
+		assert_int_equal(count_text(ssdt, "VM0"), nr);
+	}
+	/* No two devices have the same interrupt, nor that of the SCI, the serial port or the RTC.
+	 */
+	for (unsigned i = 0; i < ACPI_VIRTIO_MMIO_MAX; i++) {
+		unsigned gsi = acpi_virtio_mmio_gsi(i);
+
+		assert_true(gsi > 4 && gsi < ACPI_PCI_INTX_GSI && gsi != 8 && gsi != ACPI_SCI_IRQ);
+		for (unsigned j = 0; j < i; j++)
+			assert_true(acpi_virtio_mmio_gsi(j) != gsi);
+	}
+	guest_destroy(&mem);
+}
+
 static void stays_in_its_area(void **state)
 {
-	const struct acpi_config most = { .nr_cpus = 255, .ecam_gpa = ECAM_GPA, .ecam_buses = 1 };
+	const struct acpi_config most = { .nr_cpus = 255,
+					  .ecam_gpa = ECAM_GPA,
+					  .ecam_buses = 1,
+					  .nr_virtio_mmio = ACPI_VIRTIO_MMIO_MAX };
 	struct guest_mem mem = guest_create(MIB(2));
 	uint8_t *ram = mem.regions[0].hva;
 
@@ -213,7 +254,9 @@ static void stays_in_its_area(void **state)
 static void refuses_what_it_cannot_describe(void **state)
 {
 	const struct acpi_config none = { .nr_cpus = 0 }, many = { .nr_cpus = 256 },
-				 buses = { .nr_cpus = 1, .ecam_gpa = 1, .ecam_buses = 257 };
+				 buses = { .nr_cpus = 1, .ecam_gpa = 1, .ecam_buses = 257 },
+				 devices = { .nr_cpus = 1,
+					     .nr_virtio_mmio = ACPI_VIRTIO_MMIO_MAX + 1 };
 	struct guest_mem mem = guest_create(MIB(1)), small = guest_create(KIB(64));
 	struct error error = { 0 };
 	uint64_t rsdp_gpa = 7;
@@ -222,6 +265,7 @@ static void refuses_what_it_cannot_describe(void **state)
 	assert_int_equal(acpi_write_tables(&none, &mem, &rsdp_gpa, &error), -EINVAL);
 	assert_int_equal(acpi_write_tables(&many, &mem, &rsdp_gpa, &error), -EINVAL);
 	assert_int_equal(acpi_write_tables(&buses, &mem, &rsdp_gpa, &error), -EINVAL);
+	assert_int_equal(acpi_write_tables(&devices, &mem, &rsdp_gpa, &error), -EINVAL);
 	assert_int_equal(acpi_write_tables(&two_cpus, &small, &rsdp_gpa, &error), -EFAULT);
 	assert_true(error.message[0] != '\0');
 	assert_int_equal(rsdp_gpa, 7);
@@ -268,6 +312,17 @@ static void iasl_reads_every_table(void **state)
 	static const char *const madt_words[] = { "I/O APIC", "Local APIC NMI", NULL };
 	static const char *const mcfg_words[] = { "00000000C0000000", NULL };
 	static const char *const dsdt_words[] = { "_S5", "PNP0501", "PNP0B00", "0x03F8", NULL };
+	static const char *const virtio_words[] = {
+		/* The second device of two. */
+		"Device (VM01)",
+		"\"LNRO0005\"",
+		"0xFE001000",
+		"0x00001000",
+		"0x00000006",
+		"ResourceConsumer, Level, ActiveHigh, Exclusive",
+		NULL
+	};
+	const struct acpi_config two_devices = { .nr_cpus = 1, .nr_virtio_mmio = 2 };
 	char ecam[16], mmio[16], mmio_end[16], pio[16];
 	const char *const pci_words[] = { "PNP0A08", "PNP0C02", ecam, mmio, mmio_end, pio, NULL };
 	char folder[] = "/tmp/acpi_test.XXXXXX", command[64];
@@ -295,6 +350,8 @@ static void iasl_reads_every_table(void **state)
 	expect_disassembly(folder, find_table(&mem, rsdp, "MCFG"), mcfg_words);
 	expect_disassembly(folder, get_table(&mem, get(fadt, 40, 4), "DSDT"), dsdt_words);
 	expect_disassembly(folder, find_table(&mem, rsdp, "SSDT"), pci_words);
+	rsdp = write_tables(&two_devices, &mem);
+	expect_disassembly(folder, find_table(&mem, rsdp, "SSDT"), virtio_words);
 	(void)snprintf(command, sizeof(command), "rm -r %s", folder);
 	assert_int_equal(system(command), 0);
 	guest_destroy(&mem);
@@ -306,6 +363,7 @@ int main(void)
 		cmocka_unit_test(fadt_names_the_fixed_hardware),
 		cmocka_unit_test(madt_has_cpus_and_interrupts),
 		cmocka_unit_test(mcfg_is_there_with_pci_only),
+		cmocka_unit_test(ssdt_has_as_many_virtio_devices_as_there_are),
 		cmocka_unit_test(stays_in_its_area),
 		cmocka_unit_test(refuses_what_it_cannot_describe),
 		cmocka_unit_test(iasl_reads_every_table),
