@@ -11,7 +11,7 @@ static void tcp_defaults_to_loopback_and_reports_its_port(void **state)
 {
 	_cleanup_free_ char *bound = NULL;
 	_cleanup_close_ int fd = -EBADF;
-	struct error error = { "" };
+	struct error error = { 0 };
 
 	(void)state;
 	assert_int_equal(address_listen("tcp::0", &fd, &bound, &error), 0);
@@ -23,7 +23,7 @@ static void address_in_use_is_named(void **state)
 {
 	_cleanup_free_ char *bound = NULL, *second = NULL;
 	_cleanup_close_ int fd = -EBADF, other = -EBADF;
-	struct error error = { "" };
+	struct error error = { 0 };
 
 	(void)state;
 	assert_int_equal(address_listen("tcp:127.0.0.1:0", &fd, &bound, &error), 0);
@@ -35,7 +35,7 @@ static void unix_socket_is_private_and_replaces_a_dead_one(void **state)
 {
 	char address[128], *path = address + 5;
 	struct stat st;
-	struct error error = { "" };
+	struct error error = { 0 };
 
 	(void)state;
 	(void)snprintf(address, sizeof(address), "unix:address_test.%d.sock", (int)getpid());
@@ -63,7 +63,7 @@ static void nonsense_and_foreign_files_are_refused(void **state)
 					   "tcp:127.0.0.1:65536",
 					   "tcp:127.0.0.1:0x" };
 	_cleanup_free_ char *bound = NULL;
-	struct error error = { "" };
+	struct error error = { 0 };
 	int fd = -EBADF;
 
 	(void)state;

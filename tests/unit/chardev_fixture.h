@@ -40,7 +40,7 @@ static inline void host_open(struct host *host, const char *spec)
 {
 	struct chardev_config config = { host->loop, host_quit, host };
 	struct char_receiver receiver = { host_receive, host };
-	struct error error = { "" };
+	struct error error = { 0 };
 
 	if (chardev_create(spec, &config, &host->chr, &error) < 0)
 		fail_msg("%s", error.message);

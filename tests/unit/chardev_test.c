@@ -42,7 +42,7 @@ static void chardev_refuses_unknown_specs(void **state)
 					   "unix:", "pty:1",  "none " };
 	struct host *host = *state;
 	struct chardev_config config = { .loop = host->loop };
-	struct error error = { "" };
+	struct error error = { 0 };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(chardev_create(bad[i], &config, &host->chr, &error), -EINVAL);

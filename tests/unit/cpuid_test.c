@@ -384,7 +384,7 @@ static void build_masked(const char *text, const struct kvm_cpuid_entry2 *table,
 {
 	struct cpu_model model;
 	struct cpuid_config config = { .model = &model, .nr_vcpus = 2, .tsc_deadline = true };
-	struct error error = { "" };
+	struct error error = { 0 };
 
 	assert_int_equal(cpu_model_parse(text, &model, &error), 0);
 	assert_int_equal(build_with(table, nr, &config, 1, ret, &error), 0);

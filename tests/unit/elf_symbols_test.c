@@ -15,7 +15,7 @@ static void finds_by_name_and_by_address(void **state)
 {
 	struct elf_symbols *symbols = NULL;
 	struct elf_symbol symbol, again;
-	struct error error = { "" };
+	struct error error = { 0 };
 	char text[128];
 
 	(void)state;
@@ -40,7 +40,7 @@ static void finds_by_name_and_by_address(void **state)
 static void says_why_a_file_is_no_use(void **state)
 {
 	struct elf_symbols *symbols = NULL;
-	struct error error = { "" };
+	struct error error = { 0 };
 
 	(void)state;
 	assert_int_equal(elf_symbols_open("/nonexistent", &symbols, &error), -ENOENT);

@@ -87,7 +87,7 @@ static void line_echoes_a_fast_paste_without_loss(void **state)
 	struct serial_config serial = { .name = "serial0" };
 	struct chardev_config config = { 0 };
 	struct char_receiver receiver;
-	struct error error = { "" };
+	struct error error = { 0 };
 	char spec[64];
 	pthread_t guest, loop;
 	void *loop_ok = NULL;

@@ -42,7 +42,7 @@ static void a_size_asked_for_is_rounded_up(void **state)
 static void what_does_not_fit_is_refused(void **state)
 {
 	const struct session_room room = { .cpus = 4, .memory = GIB(8), .shm = MIB(64) };
-	struct error error = { "" };
+	struct error error = { 0 };
 	uint64_t size = 42;
 
 	(void)state;

@@ -26,7 +26,7 @@ __exported const struct trace_provider_export glassbox_trace_provider = {
 
 static void a_provider_of_other_events_is_refused(void **state)
 {
-	struct error error = { "" };
+	struct error error = { 0 };
 
 	(void)state;
 	words[TRACE_EVENT_vm_stop] = 1;
@@ -38,7 +38,7 @@ static void a_provider_of_other_events_is_refused(void **state)
 
 static void a_provider_of_this_build_is_attached(void **state)
 {
-	struct error error = { "" };
+	struct error error = { 0 };
 
 	(void)state;
 	assert_true(sizeof(TRACE_PROVIDER_SIGNATURE) <= sizeof(signature));
@@ -51,7 +51,7 @@ static void a_provider_of_this_build_is_attached(void **state)
 
 static void a_request_to_record_needs_a_session(void **state)
 {
-	struct error error = { "" };
+	struct error error = { 0 };
 
 	(void)state;
 	words[TRACE_EVENT_vm_start] = 0;
