@@ -5,10 +5,14 @@
 With two vCPUs that count as fast as they can. To be run under ThreadSanitizer, too.
 """
 
+import contextlib
+import os
 import pathlib
 import random
 import re
+import signal
 import socket
+import subprocess
 import sys
 import time
 import unittest
@@ -324,6 +328,87 @@ class DebugTest(vmm.TestCase):
         self.assertIn(client.read_rip(), (self.symbols["bad"], 0xfff0))
         client.resume()
         self.assertEqual(process.finish(), vmm.STATUS_TRIPLE_FAULT, process.describe())
+
+    def boot_that_ends(self, end):
+        """vCPU 0 waits for input and then does `end`, while vCPU 1 counts; the debugger lets them run."""
+        process = self.boot(f"""
+            start_second second
+            {AWAIT_INPUT}
+            {end}
+            hlt
+    second: incq    count
+            jmp     second
+            .data
+    count:  .quad   0
+    no_idt: .quad   0, 0
+            .text
+            """, "-c", 2, stdin="pipe")
+        client = self.connect(process)
+        client.begin()
+        client.resume()
+        return process, client
+
+    def test_guest_that_ends_while_another_vcpu_runs(self):
+        for _ in range(20):
+            process, client = self.boot_that_ends("power_off")
+            process.send("x")
+            self.assertEqual(client.receive(), "W00")
+            self.assertEqual(process.finish(), vmm.STATUS_OK, process.describe())
+            client.close()
+
+    def test_guest_that_dies_while_another_vcpu_runs(self):
+        """All of it stands still then, and stays for the next debugger if this one vanishes."""
+        for leave in ("D", "k", "vCont;c"):
+            process, client = self.boot_that_ends("lidt no_idt\n ud2")
+            process.send("x")
+            self.assertRegex(client.receive(), "^T(06|0b).*thread:0*1;")
+            count = client.read_u64(self.symbols["count"])
+            self.assertGreater(count, 0)
+            client.close()
+            client = self.connect(process)
+            self.assertRegex(client.begin(), "^T(06|0b)")
+            self.assertEqual(client.read_u64(self.symbols["count"]), count)
+            client.send(leave)
+            self.assertEqual(process.finish(), vmm.STATUS_TRIPLE_FAULT, process.describe())
+            client.close()
+
+    def test_guest_that_ends_just_when_it_is_stopped(self):
+        """Power-off and interrupt meet: whichever is first, the machine ends, and only as it should."""
+        for i in range(40):
+            process, client = self.boot_that_ends("power_off")
+            process.send("x")
+            time.sleep(random.random() * 0.004)
+            # The end may have closed the connection before the interrupt was sent, or read.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                stop = client.interrupt()
+                if stop != "W00":
+                    self.assertRegex(stop, "^T02")
+                    client.resume()
+                    stop = client.receive()
+                self.assertEqual(stop, "W00")
+            self.assertEqual(process.finish(), vmm.STATUS_OK, process.describe())
+            client.close()
+
+    def test_gdb_that_is_killed(self):
+        process = self.boot(COUNTERS, "-c", 2, "--console", "none", wait=True)
+        for i in range(3):
+            gdb = subprocess.Popen(["gdb", "-nx", "-q", "-batch", self.directory / "kernel",
+                                    "-ex", f"target remote {self.directory}/gdb",
+                                    "-ex", "echo attached\\n", "-ex", ("continue", "shell sleep 1000")[i % 2]],
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+            self.addCleanup(gdb.stdout.close)
+            while gdb.stdout.readline() not in (b"attached\n", b""):
+                pass
+            os.killpg(gdb.pid, signal.SIGKILL)
+            gdb.wait()
+        client = self.come_back(process, [0, 0])
+        before = self.counts(client)
+        client.close()
+        self.come_back(process, before).close()
+        self.end_by_signal(process)
+
+    def test_signal_before_the_first_instruction(self):
+        self.end_by_signal(self.boot(COUNTERS, "-c", 4, wait=True))
 
     def test_reboot_under_a_debugger(self):
         """The breakpoint of a physical address is there again after each reset."""
