@@ -332,6 +332,31 @@ LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_pop,
 )
 LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_pop, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_MODULE)
 
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_backend_begin,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, queue, uint64_t, seq,
+			  const char *, operation, uint64_t, sector, uint64_t, len),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer(uint16_t, queue, queue)
+		lttng_ust_field_integer(uint64_t, seq, seq)
+		lttng_ust_field_string(operation, operation)
+		lttng_ust_field_integer(uint64_t, sector, sector)
+		lttng_ust_field_integer(uint64_t, len, len)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_backend_begin, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_MODULE)
+
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_backend_end,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, queue, uint64_t, seq, uint32_t, error),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer(uint16_t, queue, queue)
+		lttng_ust_field_integer(uint64_t, seq, seq)
+		lttng_ust_field_integer(uint32_t, error, error)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_backend_end, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_MODULE)
+
 LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_used,
 	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, queue, uint32_t, head, uint64_t, seq,
 			  uint32_t, len, uint32_t, position),

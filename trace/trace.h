@@ -97,6 +97,11 @@ enum trace_irq_decision {
  *
  * virtio_pop - a chain was taken from the ring; head is its first descriptor, or its buffer ID.
  *
+ * virtio_backend_begin - a request went to the host side of its device: what is to be done, from
+ * which sector on, how many bytes.
+ *
+ * virtio_backend_end - it came back; error is an errno, or 0.
+ *
  * virtio_used - the chain was given back, len bytes of it written; position is where in the ring.
  *
  * virtio_irq - the device had something to tell, and whether the driver was interrupted for it.
@@ -161,6 +166,13 @@ enum trace_irq_decision {
 	  (const char *device, uint32_t queue, uint32_t head, uint64_t seq, uint32_t descriptors,  \
 	   uint32_t out_len, uint32_t in_len),                                                     \
 	  (device, queue, head, seq, descriptors, out_len, in_len))                                \
+	X(virtio_backend_begin,                                                                    \
+	  (const char *device, uint32_t queue, uint64_t seq, const char *operation,                \
+	   uint64_t sector, uint64_t len),                                                         \
+	  (device, queue, seq, operation, sector, len))                                            \
+	X(virtio_backend_end,                                                                      \
+	  (const char *device, uint32_t queue, uint64_t seq, uint32_t error),                      \
+	  (device, queue, seq, error))                                                             \
 	X(virtio_used,                                                                             \
 	  (const char *device, uint32_t queue, uint32_t head, uint64_t seq, uint32_t len,          \
 	   uint32_t position),                                                                     \

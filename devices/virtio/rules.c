@@ -55,6 +55,12 @@ static const struct rule rules[] = {
 	[VIRTIO_RULE_PCI_QUEUE_ENABLE] = { "queue-enable", "4.1.4.3.2" },
 	[VIRTIO_RULE_PCI_ACCESS] = { "pci-access", "4.1.4.9.2" },
 	[VIRTIO_RULE_RNG_READABLE] = { "rng-readable", "5.4.6.1" },
+	[VIRTIO_RULE_BLK_HEADER] = { "blk-header", "5.2.6" },
+	[VIRTIO_RULE_BLK_STATUS] = { "blk-status", "5.2.6" },
+	[VIRTIO_RULE_BLK_LENGTH] = { "blk-length", "5.2.6.1" },
+	[VIRTIO_RULE_BLK_RANGE] = { "blk-range", "5.2.6.1" },
+	[VIRTIO_RULE_BLK_READ_ONLY] = { "blk-read-only", "5.2.6.2" },
+	[VIRTIO_RULE_BLK_FLAGS] = { "blk-flags", "5.2.6.2" },
 };
 _Static_assert(ARRAY_SIZE(rules) == VIRTIO_RULE_COUNT, "a name for each rule");
 

@@ -58,6 +58,12 @@ enum virtio_rule {
 	VIRTIO_RULE_PCI_QUEUE_ENABLE,     /* something else than 1 written to queue_enable */
 	VIRTIO_RULE_PCI_ACCESS,           /* access through configuration space to nowhere */
 	VIRTIO_RULE_RNG_READABLE,         /* device-readable buffer for an entropy device */
+	VIRTIO_RULE_BLK_HEADER,           /* request shorter than its header */
+	VIRTIO_RULE_BLK_STATUS,           /* no device-writable byte for the status */
+	VIRTIO_RULE_BLK_LENGTH,           /* data not of the length that its request has */
+	VIRTIO_RULE_BLK_RANGE,            /* beyond the capacity, or more than the device said */
+	VIRTIO_RULE_BLK_READ_ONLY,        /* a request to change a read-only disk */
+	VIRTIO_RULE_BLK_FLAGS,            /* flags of a discard or write zeroes request */
 	VIRTIO_RULE_COUNT,
 };
 

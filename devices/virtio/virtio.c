@@ -151,6 +151,8 @@ static uint8_t take_features(struct virtio_dev *vdev)
 
 	trace_virtio_features(vdev->name, vdev->offered, vdev->accepted, fit);
 	vdev->features_ok_read = false;
+	if (fit && vdev->class->ops->features_chosen)
+		vdev->class->ops->features_chosen(vdev);
 	return fit ? VIRTIO_S_FEATURES_OK : 0;
 }
 

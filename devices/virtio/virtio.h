@@ -38,6 +38,11 @@ struct virtio_dev;
 /* All but queue_ready and destroy may be NULL. */
 struct virtio_ops {
 	/*
+	 * The driver's features were accepted, FEATURES_OK: it may read configuration that depends
+	 * on them.
+	 */
+	void (*features_chosen)(struct virtio_dev *vdev);
+	/*
 	 * The driver said DRIVER_OK; features and queues are known.  Does not serve queues yet.
 	 * Return: 0; after -errno the device needs a reset.
 	 */

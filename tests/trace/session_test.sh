@@ -133,6 +133,8 @@ glassbox:virtio_queue: { device = "rng2", queue = 5, size = 256, desc_area = 0x1
 glassbox:virtio_kick: { device = "rng3", queue = 6, avail = 65535, last_avail = 65534, via = "doorbell" }
 glassbox:virtio_desc: { device = "rng4", queue = 7, seq = 18446744073709551613, position = 8, addr = 0x123456789ABC, len = 4294967295, flags = 0x5, next = 9 }
 glassbox:virtio_pop: { device = "rng5", queue = 10, head = 11, seq = 12, descriptors = 13, out_len = 14, in_len = 15 }
+glassbox:virtio_backend_begin: { device = "blk0", queue = 27, seq = 28, operation = "write", sector = 18446744073709551612, len = 29 }
+glassbox:virtio_backend_end: { device = "blk1", queue = 30, seq = 31, error = 5 }
 glassbox:virtio_used: { device = "rng6", queue = 16, head = 17, seq = 18, len = 19, position = 20 }
 glassbox:virtio_irq: { device = "rng7", queue = 21, vector = 22, decision = ( "sent" : container = 0 ), used_event = 23 }
 glassbox:virtio_ack: { device = "rng8", pending = 0x3, bits = 0x1 }
@@ -159,7 +161,7 @@ test_losses_are_counted() {
 	lost=$(sed -n 's/^lost events=\([0-9]*\) .*/\1/p' log)
 	recorded=$(events out | wc -l)
 	[ "$lost" -gt 0 ] || fail "a ring of 16 KiB lost nothing"
-	expect "recorded + lost" 400027 $((recorded + lost))
+	expect "recorded + lost" 400029 $((recorded + lost))
 }
 
 test_a_directory_in_use_is_refused() {
@@ -261,7 +263,7 @@ end_users_daemon() {
 test_the_users_daemon_is_used_and_left_alone() {
 	start_users_daemon
 	expect "lost" "lost events=0 packets=0 disk_full=0 unfinished=0" "$(emit out | tail -1)"
-	expect "events" 27 "$(events out | wc -l)"
+	expect "events" 29 "$(events out | wc -l)"
 	expect "daemons" "$users_daemon" "$(pgrep -o lttng-sessiond)"
 	expect "sessions left" 0 "$(lttng list 2>&1 | grep -c glassbox-)"
 	end_users_daemon
@@ -280,15 +282,15 @@ test_sessions_of_the_user_record() {
 	own_session own1
 	emit -p unused >/dev/null
 	lttng destroy own >/dev/null
-	expect "events, provider asked for" 27 "$(events own1 | wc -l)"
+	expect "events, provider asked for" 29 "$(events own1 | wc -l)"
 	own_session own2
 	# The session daemon and the helper of the second session must not be traced.
 	# (AddressSanitizer wants to be preloaded itself.)
 	timeout "$TIMEOUT" env ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD="$provider" \
 		"$emitter" out2 </dev/null >/dev/null
 	lttng destroy own >/dev/null
-	expect "events, preloaded" 27 "$(events own2 | wc -l)"
-	expect "events, preloaded, in our session" 27 "$(events out2 | wc -l)"
+	expect "events, preloaded" 29 "$(events own2 | wc -l)"
+	expect "events, preloaded, in our session" 29 "$(events out2 | wc -l)"
 	expect "traced processes" 1 "$(find own2 -name metadata | wc -l)"
 	end_users_daemon
 }
@@ -315,7 +317,7 @@ test_lttng_lists_the_documented_fields() {
 	lttng list --userspace --fields >fields
 	stop_waiting vm
 	end_users_daemon
-	expect "events" 26 "$(grep -c '^ *glassbox:' fields)"
+	expect "events" 28 "$(grep -c '^ *glassbox:' fields)"
 	while read -r line; do
 		case $line in
 		field:*) echo "$event $(echo "$line" | awk '{ print $2 }')" ;;
@@ -343,7 +345,7 @@ test_another_user_with_lttng_home() {
 	expect_match "the message" "set LTTNG_HOME" log
 	timeout "$TIMEOUT" "${as[@]}" LTTNG_HOME="$PWD" "$emitter" out </dev/null >log 2>&1
 	expect_match "the end" "lost events=0 packets=0 disk_full=0 unfinished=0" log
-	expect "events" 27 "$(events out | wc -l)"
+	expect "events" 29 "$(events out | wc -l)"
 	[ -e .lttng ] && fail ".lttng was left behind"
 	cd ..
 }
