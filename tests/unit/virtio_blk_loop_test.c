@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The block device as it is in a machine: its loop in a thread, its blocks in a file, and a driver
+ * in another thread that resets it in the midst of its work.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_mmio.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "devices/backend/disk_raw.h"
+#include "devices/virtio/blk.h"
+#include "devices/virtio/mmio.h"
+#include "tests/support/mock_driver.h"
+#include "tests/unit/cmocka_all.h"
+#include "tests/unit/device_fixture.h"
+
+#define FEATURES    (MOCK_F_VERSION_1 | MOCK_FEATURE(VIRTIO_BLK_F_FLUSH))
+#define SECTORS     256
+#define PER_ROUND   40
+#define ROUNDS      60
+#define REQUEST_LEN 4096
+
+struct machine {
+	struct mock_ram ram;
+	struct mock_ring ring;
+	struct recorded_irq irq;
+	struct loop *loop;
+	pthread_t thread;
+	struct device *dev;
+	uint64_t data[PER_ROUND];
+	char path[64];
+};
+
+static void *run(void *ctx)
+{
+	return loop_run(ctx) < 0 ? ctx : NULL;
+}
+
+static void make_image(struct machine *m)
+{
+	uint8_t block[REQUEST_LEN];
+	int fd;
+
+	strcpy(m->path, "/tmp/virtio_blk_loop_test.XXXXXX");
+	fd = mkostemp(m->path, O_CLOEXEC);
+	assert_true(fd >= 0);
+	for (unsigned i = 0; i < SECTORS / 8; i++) {
+		memset(block, (int)(i + 1), sizeof(block));
+		assert_int_equal(write(fd, block, sizeof(block)), sizeof(block));
+	}
+	assert_int_equal(close(fd), 0);
+}
+
+static void setup(struct machine *m)
+{
+	struct virtio_dev_config config = { .name = "virtio-blk0" };
+	struct virtio_mmio_config mmio = { .base = 0xd0000000 };
+	struct disk_raw_config raw = { .path = m->path };
+	struct disk_backend *disk;
+	struct virtio_dev *vdev;
+	struct error error;
+	unsigned tail;
+	int r;
+
+	memset(m, 0, sizeof(*m));
+	make_image(m);
+	mock_ram_init(&m->ram);
+	assert_int_equal(loop_create(&m->loop), 0);
+	r = disk_raw_open(&raw, m->loop, &disk, &tail, &error);
+	if (r == -ENOSYS || r == -EPERM) {
+		print_message("%s\n", error.message);
+		(void)unlink(m->path);
+		exit(77);
+	}
+	assert_int_equal(r, 0);
+	config.mem = &m->ram.mem;
+	config.loop = m->loop;
+	mmio.irq = recorded_irq_line(&m->irq);
+	assert_int_equal(virtio_blk_create(&config, disk, NULL, &vdev), 0);
+	assert_int_equal(virtio_mmio_create(&mmio, vdev, &m->dev), 0);
+	assert_int_equal(pthread_create(&m->thread, NULL, run, m->loop), 0);
+}
+
+static void teardown(struct machine *m)
+{
+	void *failed;
+
+	loop_quit(m->loop);
+	assert_int_equal(pthread_join(m->thread, &failed), 0);
+	assert_null(failed);
+	destroy_and_null(m->dev);
+	loop_destroy(m->loop);
+	mock_ram_deinit(&m->ram);
+	assert_int_equal(unlink(m->path), 0);
+}
+
+static void start(struct machine *m)
+{
+	m->ram.next = MOCK_RAM_BASE;
+	mock_ring_init(&m->ring, &m->ram, 128, FEATURES);
+	assert_true(mock_mmio_start(m->dev, FEATURES, &m->ring, 1));
+}
+
+/* Reads block i into buffer i. */
+static void offer(struct machine *m, unsigned i)
+{
+	struct virtio_blk_outhdr header = { VIRTIO_BLK_T_IN, 0, i % (SECTORS / 8) * 8 };
+	struct mock_buffer buffers[] = {
+		mock_buffer(&m->ram, sizeof(header), false, 0),
+		mock_buffer(&m->ram, REQUEST_LEN + 1, true, 0xee),
+	};
+
+	memcpy(mock_ram_at(&m->ram, buffers[0].gpa), &header, sizeof(header));
+	m->data[i] = buffers[1].gpa;
+	assert_true(mock_ring_add(&m->ring, buffers, 2) >= 0);
+	mock_mmio_write(m->dev, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+}
+
+static void collect(struct machine *m, unsigned count)
+{
+	while (count) {
+		uint16_t head;
+		uint32_t len;
+
+		if (!mock_ring_collect(&m->ring, &head, &len)) {
+			(void)poll(NULL, 0, 1);
+			continue;
+		}
+		assert_int_equal(len, REQUEST_LEN + 1);
+		count--;
+	}
+}
+
+static void blk_reads_from_a_file(void **state)
+{
+	struct machine m;
+
+	(void)state;
+	setup(&m);
+	start(&m);
+	for (unsigned i = 0; i < PER_ROUND; i++)
+		offer(&m, i);
+	collect(&m, PER_ROUND);
+	for (unsigned i = 0; i < PER_ROUND; i++) {
+		const uint8_t *data = mock_ram_at(&m.ram, m.data[i]);
+
+		assert_int_equal(data[0], i % (SECTORS / 8) + 1);
+		assert_int_equal(data[REQUEST_LEN - 1], i % (SECTORS / 8) + 1);
+		assert_int_equal(data[REQUEST_LEN], VIRTIO_BLK_S_OK);
+	}
+	teardown(&m);
+}
+
+/* Nothing may land in memory once the reset is done. */
+static void blk_reset_in_the_midst(void **state)
+{
+	struct machine m;
+
+	(void)state;
+	setup(&m);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		start(&m);
+		for (unsigned i = 0; i < PER_ROUND; i++)
+			offer(&m, i);
+		collect(&m, round % (PER_ROUND / 2));
+		mock_mmio_write(m.dev, VIRTIO_MMIO_STATUS, 0);
+		memset(m.ram.bytes, 0x77, MOCK_RAM_SIZE);
+		if (round % 10 == 0)
+			(void)poll(NULL, 0, 2);
+		for (size_t i = 0; i < MOCK_RAM_SIZE; i++) {
+			if (m.ram.bytes[i] != 0x77)
+				fail_msg("round %u: byte %zu changed", round, i);
+		}
+	}
+	start(&m);
+	offer(&m, 0);
+	collect(&m, 1);
+	/* The last reset has requests in flight, too, and no loop any more. */
+	for (unsigned i = 0; i < PER_ROUND; i++)
+		offer(&m, i);
+	teardown(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(blk_reads_from_a_file),
+		cmocka_unit_test(blk_reset_in_the_midst),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
