@@ -170,8 +170,7 @@ enum trace_irq_decision {
 	  (const char *device, uint32_t queue, uint64_t seq, const char *operation,                \
 	   uint64_t sector, uint64_t len),                                                         \
 	  (device, queue, seq, operation, sector, len))                                            \
-	X(virtio_backend_end,                                                                      \
-	  (const char *device, uint32_t queue, uint64_t seq, uint32_t error),                      \
+	X(virtio_backend_end, (const char *device, uint32_t queue, uint64_t seq, uint32_t error),  \
 	  (device, queue, seq, error))                                                             \
 	X(virtio_used,                                                                             \
 	  (const char *device, uint32_t queue, uint32_t head, uint64_t seq, uint32_t len,          \
