@@ -89,7 +89,7 @@ endfunction()
 # COMMAND finds them with `tools/fetch-kernel --print vmlinuz` and the like, which needs no network for what is in the
 # cache, and exits with 77 if it cannot.
 function(glassbox_linux_test name)
-    glassbox_test(${name} linux honest-kvm 900 ${ARGN})
+    glassbox_test(${name} linux honest-kvm 600 ${ARGN})
 endfunction()
 
 # glassbox_gdb_test(NAME [HONEST_KVM] COMMAND...): a real gdb, or the protocol.  With HONEST_KVM against a guest's
