@@ -63,6 +63,17 @@ progress_run() {
     return "$status"
 }
 
+# end_group GROUP: end a group of processes, those that do not go within 10 s by force.
+end_group() {
+    local try
+    kill -TERM -- "-$1" 2>/dev/null || return 0
+    for ((try = 0; try < 100; try++)); do
+        kill -0 -- "-$1" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    kill -KILL -- "-$1" 2>/dev/null || true
+}
+
 # need COMMAND...: die unless all these programs are there.
 need() {
     local program
