@@ -3,12 +3,12 @@
  * What every virtio device is made of: status, features, configuration space and queues (2), apart
  * from both the device's own work and the transport that carries its registers.
  *
- *     guest -> transport (mmio.h, ...) -> virtio_dev -> virtio_ops of the device
- *     guest <- transport (interrupt)   <- virtio_dev <- the device
+ *     guest -> transport (pci.h, mmio.h) -> virtio_dev -> virtio_ops of the device
+ *     guest <- transport (interrupt)     <- virtio_dev <- the device
  *
  * To add a device: copy rng.c.  It embeds a struct virtio_dev, has a `static const struct
  * virtio_class`, and learns the transport by nobody.  Then a unit test with the mock driver, and
- * one line in vmm/board.c.
+ * a function in vmm/virtio_machine.c.
  *
  * Threads: vCPUs come in through a transport's registers, the loop's thread through doorbells and
  * the device's backends.  One lock serves all of them: `lock` of struct virtio_dev is held
