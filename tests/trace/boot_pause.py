@@ -6,7 +6,6 @@ import sys
 import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / "support")]
-import vmm_process as vmm  # noqa: E402
 from rsp_client import RspClient  # noqa: E402
 
 
@@ -14,12 +13,10 @@ def pause(path, seconds):
     """Stop all vCPUs, wait, and let them run on without a debugger."""
     with RspClient(f"unix:{path}") as client:
         # Who connects finds the machine stopped.
-        client.send("?")
-        reply = client.receive(vmm.PATIENCE)
+        reply = client.begin()
         if reply[0] not in "ST":
             raise AssertionError(f"no stop: {reply}")
         time.sleep(seconds)
-        client.send("D")
-        reply = client.receive(vmm.PATIENCE)
+        reply = client.command("D")
         if reply != "OK":
             raise AssertionError(f"not detached: {reply}")
