@@ -52,7 +52,7 @@ cat "$dir/emitter"
 has 'Guest      glassbox v1.2 "quoted", 3 vCPUs, 4660 MiB, kernel /boot/vm linuz, text slide 0xffffffff80000000'
 has 'ended with status 129: guest panic'
 has "the VMM's own count differs: 1001"
-has 'Debugger   1 pause of vCPUs'
+has 'Debugger   0 pauses of vCPUs'
 has 'KVM_EXIT_MMIO '
 has '? @0xd0000004 w'
 has 'uart0 +0x5 0x3fd r'
