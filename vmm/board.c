@@ -90,12 +90,12 @@ static int create_devices(struct board *board)
 	const struct power_control power = { .request = power_requested, .ctx = board };
 	const struct serial_config serial = {
 		.name = "serial0",
-		.irq = irq_wire(&board->serial_irq, kvm, SERIAL_GSI, "serial0"),
+		.irq = irq_wire(&board->serial_irq, kvm, SERIAL_GSI),
 		.backend = { .write = console_write, .resume = console_resume, .ctx = board },
 	};
 	const struct rtc_config rtc = {
 		.name = "rtc",
-		.irq = irq_wire(&board->rtc_irq, kvm, RTC_GSI, "rtc"),
+		.irq = irq_wire(&board->rtc_irq, kvm, RTC_GSI),
 		.clock = host_wall_clock(),
 		.timer = host_timer_line(board->rtc_timer),
 		.memory_below_4g = MIN(vm->ram_size, BOOT_MMIO_HOLE_GPA),
@@ -103,7 +103,7 @@ static int create_devices(struct board *board)
 	};
 	const struct pm_config pm = {
 		.name = "acpi-pm",
-		.sci = irq_wire(&board->sci_irq, kvm, ACPI_SCI_IRQ, "acpi-pm"),
+		.sci = irq_wire(&board->sci_irq, kvm, ACPI_SCI_IRQ),
 		.clock = host_monotonic_clock(),
 		.power = power,
 		.sleep_type_s5 = ACPI_SLEEP_TYPE_S5,

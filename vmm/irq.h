@@ -9,10 +9,9 @@
 struct irq {
 	const struct kvm *kvm; /* borrowed */
 	unsigned gsi;
-	const char *name; /* of the device, for the trace; borrowed */
 };
 
 /** irq_wire() - @irq drives @gsi; the line is valid as long as @irq */
-struct irq_line irq_wire(struct irq *irq, const struct kvm *kvm, unsigned gsi, const char *name);
+struct irq_line irq_wire(struct irq *irq, const struct kvm *kvm, unsigned gsi);
 
 #endif

@@ -45,8 +45,7 @@ int machine_pci_create(struct vm *vm, struct machine_pci **ret_pci, struct error
 	if (!pci)
 		return error_set_errno(error, -ENOMEM, "cannot make the PCI host bridge");
 	for (unsigned i = 0; i < PCI_NR_INTX; i++)
-		config.intx[i] =
-			irq_wire(&pci->intx[i], &vm->kvm, ACPI_PCI_INTX_GSI + i, "pci-intx");
+		config.intx[i] = irq_wire(&pci->intx[i], &vm->kvm, ACPI_PCI_INTX_GSI + i);
 	r = msi_routes_create(&vm->kvm, &pci->routes);
 	if (r < 0) {
 		(void)error_set_errno(error, r, "KVM refuses the table of interrupt routes");

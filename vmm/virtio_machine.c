@@ -60,7 +60,7 @@ static int plug_into_mmio(struct machine_virtio *virtio, struct transport *trans
 	const struct virtio_mmio_config config = {
 		.base = ACPI_VIRTIO_MMIO_GPA + (uint64_t)virtio->nr * ACPI_VIRTIO_MMIO_STRIDE,
 		.irq = irq_wire(&transport->irq, &virtio->config.vm->kvm,
-				acpi_virtio_mmio_gsi(virtio->nr), vdev->name),
+				acpi_virtio_mmio_gsi(virtio->nr)),
 		.doorbell = virtio->doorbells,
 	};
 

@@ -120,8 +120,15 @@ class LinuxBootTest(trace.TraceTest):
             status = process.finish()
             assert status == vmm.STATUS_OK, process.describe()
             cls.console = len(process.out)
-        cls.analysis = trace.Analysis(trace.read_events(cls.out))
+        events = trace.read_events(cls.out)
+        cls.analysis = trace.Analysis(events)
+        cls.interrupts = [event.fields["level"] for event in events
+                          if event.name == "irq_line" and event.fields["device"] == "serial0"]
         cls.machine = trace.report_machine(cls.out)
+
+    def test_an_interrupt_line_is_told_once_a_change(self):
+        self.assertGreater(len(self.interrupts), 10)
+        self.assertTrue(all(level != before for before, level in zip(self.interrupts, self.interrupts[1:])))
 
     def test_every_exit_is_there_once(self):
         self.assert_report_is_right(self.machine, self.analysis)
