@@ -127,8 +127,6 @@ enum exit_verdict exit_handle(struct vcpu *vcpu)
 {
 	uint32_t reason = vcpu->kvm.run->exit_reason;
 
-	vcpu->handled_by = TRACE_NO_DEVICE;
-	vcpu->read_data = 0;
 	if (reason >= ARRAY_SIZE(handlers) || !handlers[reason])
 		return handle_error(vcpu);
 	return handlers[reason](vcpu);
@@ -137,31 +135,26 @@ enum exit_verdict exit_handle(struct vcpu *vcpu)
 void exit_trace(const struct vcpu *vcpu, int r)
 {
 	const struct kvm_run *run = vcpu->kvm.run;
-	uint64_t rip = run->s.regs.regs.rip;
-	const uint8_t *data;
+	uint32_t reason = r < 0 ? KVM_EXIT_INTR : run->exit_reason, len = 0;
+	enum trace_space space = TRACE_SPACE_NONE;
+	uint64_t addr = 0, written = 0;
+	bool is_write = false;
 
-	if (r < 0) {
-		trace_exit(vcpu->index, vcpu->nr_runs, KVM_EXIT_INTR, rip, TRACE_SPACE_NONE, 0, 0,
-			   0, 0);
+	if (!trace_exit_enabled())
 		return;
+	if (reason == KVM_EXIT_IO) {
+		space = TRACE_SPACE_PIO;
+		addr = run->io.port;
+		len = run->io.size * run->io.count;
+		is_write = run->io.direction == KVM_EXIT_IO_OUT;
+		written = to_u64((const uint8_t *)run + run->io.data_offset, len);
+	} else if (reason == KVM_EXIT_MMIO) {
+		space = TRACE_SPACE_MMIO;
+		addr = run->mmio.phys_addr;
+		len = run->mmio.len;
+		is_write = run->mmio.is_write;
+		written = to_u64(run->mmio.data, len);
 	}
-	switch (run->exit_reason) {
-	case KVM_EXIT_IO:
-		data = (const uint8_t *)run + run->io.data_offset;
-		trace_exit(vcpu->index, vcpu->nr_runs, run->exit_reason, rip, TRACE_SPACE_PIO,
-			   run->io.port, run->io.size * run->io.count,
-			   run->io.direction == KVM_EXIT_IO_OUT,
-			   run->io.direction == KVM_EXIT_IO_OUT
-				   ? to_u64(data, run->io.size * run->io.count)
-				   : 0);
-		break;
-	case KVM_EXIT_MMIO:
-		trace_exit(vcpu->index, vcpu->nr_runs, run->exit_reason, rip, TRACE_SPACE_MMIO,
-			   run->mmio.phys_addr, run->mmio.len, run->mmio.is_write,
-			   run->mmio.is_write ? to_u64(run->mmio.data, run->mmio.len) : 0);
-		break;
-	default:
-		trace_exit(vcpu->index, vcpu->nr_runs, run->exit_reason, rip, TRACE_SPACE_NONE, 0,
-			   0, 0, 0);
-	}
+	trace_exit(vcpu->index, vcpu->nr_runs, reason, run->s.regs.regs.rip, space, addr, len,
+		   is_write, is_write ? written : 0);
 }

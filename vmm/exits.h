@@ -10,7 +10,12 @@ enum exit_verdict {
 	EXIT_PARK,   /* a stop was recorded: park now */
 };
 
-/** exit_handle() - serve the exit in vcpu->kvm.run.  The vCPU's thread. */
+/**
+ * exit_handle() - serve the exit in vcpu->kvm.run.  The vCPU's thread.
+ *
+ * vcpu->handled_by and read_data say "nobody" when it is called; a device that serves the exit is
+ * noted there.
+ */
 enum exit_verdict exit_handle(struct vcpu *vcpu);
 
 /** exit_trace() - leave the exit event of the return value @r of KVM_RUN */

@@ -218,7 +218,8 @@ static void *vcpu_thread(void *arg)
 		(void)pthread_mutex_lock(&vm->lock);
 		vm_note_parked_locked(vm, vcpu);
 	}
-	/* It may have been resumed at the last moment: nobody is to kick a thread that was joined.
+	/*
+	 * It may have been resumed at the last moment: nobody is to kick a thread that was joined.
 	 */
 	vcpu->resume = GDB_RESUME_NONE;
 	(void)pthread_mutex_unlock(&vm->lock);
