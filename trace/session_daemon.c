@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lttng/lttng.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "trace/lttng_home.h"
 #include "trace/session_daemon.h"
 
 #define ROOT_LOCK_PATH    "/run/glassbox-trace.lock"
@@ -36,20 +36,6 @@ static void sleep_ms(unsigned ms)
 	(void)nanosleep(&time, NULL);
 }
 
-/* As liblttng-ctl looks for it. */
-static const char *home_directory(void)
-{
-	const char *home = getenv("LTTNG_HOME");
-	const struct passwd *user;
-
-	if (!home)
-		home = getenv("HOME");
-	if (home)
-		return home;
-	user = getpwuid(getuid());
-	return user ? user->pw_dir : "/";
-}
-
 static int choose_paths(struct session_daemon *daemon)
 {
 	int len;
@@ -59,7 +45,7 @@ static int choose_paths(struct session_daemon *daemon)
 		(void)snprintf(daemon->lock_path, sizeof(daemon->lock_path), "%s", ROOT_LOCK_PATH);
 		return 0;
 	}
-	len = snprintf(daemon->home, sizeof(daemon->home), "%s/.lttng", home_directory());
+	len = snprintf(daemon->home, sizeof(daemon->home), "%s/.lttng", lttng_home());
 	if (len < 0 || (size_t)len >= sizeof(daemon->home))
 		return -ENAMETOOLONG;
 	len = snprintf(daemon->lock_path, sizeof(daemon->lock_path), "%s/glassbox-trace.lock",

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The doctor's checks of what tracing and networking need besides KVM. */
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,6 +9,7 @@
 #include "base/cleanup.h"
 #include "trace/install_path.h"
 #include "trace/loader.h"
+#include "trace/lttng_home.h"
 #include "vmm/doctor_check.h"
 
 #define SESSION        "glassbox-trace-session"
@@ -87,20 +87,6 @@ static void check_provider(struct doctor_host *host, struct doctor_result *ret_r
 	doctor_say(ret_result, DOCTOR_OK, "loads, and its session helper is there");
 }
 
-/* As LTTng's own programs look for it. */
-static const char *home_directory(void)
-{
-	const char *home = getenv("LTTNG_HOME");
-	const struct passwd *user;
-
-	if (!home)
-		home = getenv("HOME");
-	if (home)
-		return home;
-	user = getpwuid(getuid());
-	return user ? user->pw_dir : "/";
-}
-
 /* The pid of the session daemon whose file is in @dir; 0 without one. */
 static pid_t read_daemon(const char *dir)
 {
@@ -132,7 +118,7 @@ static const char *unwritable_place(const char *run)
 static void check_daemon(struct doctor_host *host, struct doctor_result *ret_result)
 {
 	const char *program = getenv("LTTNG_SESSIOND_PATH");
-	const char *home = home_directory(), *lacking;
+	const char *home = lttng_home(), *lacking;
 	bool root = getuid() == 0;
 	char path[PATH_MAX], dir[PATH_MAX];
 	pid_t pid;
