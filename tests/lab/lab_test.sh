@@ -8,7 +8,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 lab=$here/../../tools/lab/lab
-failed=0
+# shellcheck source=tests/support/check.sh
+. "$here/../support/check.sh"
 
 # Everything a run leaves behind can be told by these: its files and its environment.
 TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/lab, test.XXXXXX")
@@ -19,16 +20,6 @@ trap 'rm -rf "$TMPDIR"' EXIT
 work=$TMPDIR/work
 mkdir "$work"
 cd "$work"
-
-# check WHAT EXPECTED ACTUAL
-check() {
-    if [[ $2 == "$3" ]]; then
-        printf 'ok - %s\n' "$1"
-    else
-        printf 'not ok - %s\n  expected: %q\n  got:      %q\n' "$1" "$2" "$3"
-        failed=1
-    fi
-}
 
 # run OPTION-OR-COMMAND...: a run whose streams go to files; sets `status`.
 run() {

@@ -6,20 +6,11 @@
 set -euo pipefail
 
 make=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../tools" && pwd)/mkinitramfs
-failed=0
+# shellcheck source=tests/support/check.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/check.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-
-# check WHAT EXPECTED ACTUAL
-check() {
-    if [[ $2 == "$3" ]]; then
-        printf 'ok - %s\n' "$1"
-    else
-        printf 'not ok - %s\n  expected: %q\n  got:      %q\n' "$1" "$2" "$3"
-        failed=1
-    fi
-}
 
 # contents ARCHIVE NAME: print one file of an archive that is not compressed.
 contents() {

@@ -10,17 +10,8 @@ trap 'rm -rf "$work"' EXIT
 # An empty cache: the lab is not built.
 export XDG_CACHE_HOME=$work/cache
 unset GLASSBOX_IN_LAB
-failed=0
-
-# check WHAT EXPECTED ACTUAL
-check() {
-    if [[ $2 == "$3" ]]; then
-        printf 'ok - %s\n' "$1"
-    else
-        printf 'not ok - %s\n  expected: %q\n  got:      %q\n' "$1" "$2" "$3"
-        failed=1
-    fi
-}
+# shellcheck source=tests/support/check.sh
+. "$here/check.sh"
 
 # doctor_says REPORT: each call of the doctor also leaves a line in `calls`.
 doctor_says() {
