@@ -8,16 +8,13 @@
 #include <string.h>
 
 #include "gdbstub/x86.h"
-#include "tests/support/gdb_harness.h"
-#include "tests/unit/cmocka_all.h"
+#include "tests/unit/gdb_fixture.h"
 
 #define USER     "400000"
 #define USER_GVA 0x400000ull
 
 /* nop; nop; inc %rax; jmp to the start */
 static const uint8_t loop_code[] = { 0x90, 0x90, 0x48, 0xff, 0xc0, 0xeb, 0xf9 };
-
-static struct gdb_harness harness;
 
 static int setup(void **state)
 {
@@ -30,29 +27,6 @@ static int setup(void **state)
 	for (unsigned i = 0; i < 2; i++)
 		harness.fake.regs[i].rip = USER_GVA;
 	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	gdb_harness_teardown(&harness);
-	return 0;
-}
-
-static void assert_reply(const char *packet, const char *reply)
-{
-	const char *got = gdb_harness_ask(&harness, "%s", packet);
-
-	if (!got || strcmp(got, reply) != 0)
-		fail_msg("%s: got '%s', wanted '%s'", packet, got ? got : "nothing", reply);
-}
-
-static void assert_stops(const char *packet, const char *reply_head)
-{
-	const char *got = gdb_harness_ask(&harness, "%s", packet);
-
-	if (!got || strncmp(got, reply_head, strlen(reply_head)) != 0)
-		fail_msg("%s: got '%s', wanted '%s...'", packet, got ? got : "nothing", reply_head);
 }
 
 /* While stopped the guest's memory is the guest's, to gdb and to everybody else. */

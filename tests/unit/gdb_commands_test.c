@@ -5,33 +5,15 @@
 #include <string.h>
 
 #include "tests/support/gdb_client.h"
-#include "tests/support/gdb_harness.h"
-#include "tests/unit/cmocka_all.h"
+#include "tests/unit/gdb_fixture.h"
 
 #define KERNEL "ffffffff81000000"
-
-static struct gdb_harness harness;
 
 static int setup(void **state)
 {
 	(void)state;
 	gdb_harness_setup(&harness, 3);
 	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	gdb_harness_teardown(&harness);
-	return 0;
-}
-
-static void assert_reply(const char *packet, const char *reply)
-{
-	const char *got = gdb_harness_ask(&harness, "%s", packet);
-
-	if (!got || strcmp(got, reply) != 0)
-		fail_msg("%s: got '%s', wanted '%s'", packet, got ? got : "nothing", reply);
 }
 
 static void unknown_packets_get_an_empty_reply(void **state)

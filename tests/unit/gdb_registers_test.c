@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "gdbstub/registers.h"
-#include "tests/support/gdb_harness.h"
-#include "tests/unit/cmocka_all.h"
+#include "tests/unit/gdb_fixture.h"
 
 #define FIELD(member) offsetof(struct x86_regs, member), sizeof(((struct x86_regs *)0)->member)
 
@@ -85,19 +84,10 @@ static const struct {
 	{ "efer", 64, FIELD(efer) },
 };
 
-static struct gdb_harness harness;
-
 static int setup(void **state)
 {
 	(void)state;
 	gdb_harness_setup(&harness, 1);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	gdb_harness_teardown(&harness);
 	return 0;
 }
 

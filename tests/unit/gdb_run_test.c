@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "gdbstub/x86.h"
-#include "tests/support/gdb_harness.h"
-#include "tests/unit/cmocka_all.h"
+#include "tests/unit/gdb_fixture.h"
 
 #define HERE(offset) (FAKE_KERNEL_GVA + (offset))
 
@@ -14,8 +13,6 @@ static const uint8_t loop_code[] = { 0x90, 0x90, 0x48, 0xff, 0xc0, 0xeb, 0xf9 };
 /* inc %rax; mov %rax,(%rbx); mov (%rbx),%rcx; jmp to itself */
 static const uint8_t store_code[] = { 0x48, 0xff, 0xc0, 0x48, 0x89, 0x03,
 				      0x48, 0x8b, 0x0b, 0xeb, 0xfe };
-
-static struct gdb_harness harness;
 
 static int setup(void **state)
 {
@@ -41,29 +38,6 @@ static int setup_store(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		harness.fake.regs[i].gpr[1] = HERE(0x2000);
 	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	gdb_harness_teardown(&harness);
-	return 0;
-}
-
-static void assert_reply(const char *packet, const char *reply)
-{
-	const char *got = gdb_harness_ask(&harness, "%s", packet);
-
-	if (!got || strcmp(got, reply) != 0)
-		fail_msg("%s: got '%s', wanted '%s'", packet, got ? got : "nothing", reply);
-}
-
-static void assert_stops(const char *packet, const char *reply_head)
-{
-	const char *got = gdb_harness_ask(&harness, "%s", packet);
-
-	if (!got || strncmp(got, reply_head, strlen(reply_head)) != 0)
-		fail_msg("%s: got '%s', wanted '%s...'", packet, got ? got : "nothing", reply_head);
 }
 
 static uint64_t rip(unsigned vcpu)

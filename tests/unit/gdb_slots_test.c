@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "gdbstub/x86.h"
-#include "tests/support/gdb_harness.h"
-#include "tests/unit/cmocka_all.h"
+#include "tests/unit/gdb_fixture.h"
 
 #define HERE(offset) (FAKE_KERNEL_GVA + (offset))
 #define USER_GVA     0x400000ull
@@ -13,8 +12,6 @@
 /* nop; nop; inc %rax; nop; jmp to the start */
 static const uint8_t loop_code[] = { 0x90, 0x90, 0x48, 0xff, 0xc0, 0x90, 0xeb, 0xf8 };
 
-static struct gdb_harness harness;
-
 static int setup(void **state)
 {
 	(void)state;
@@ -22,21 +19,6 @@ static int setup(void **state)
 	fake_target_map(&harness.fake, harness.fake.regs[0].cr3, USER_GVA, FAKE_KERNEL_GPA);
 	fake_target_write(&harness.fake, FAKE_KERNEL_GPA, loop_code, sizeof(loop_code));
 	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	gdb_harness_teardown(&harness);
-	return 0;
-}
-
-static void assert_stops(const char *packet, const char *reply_head)
-{
-	const char *got = gdb_harness_ask(&harness, "%s", packet);
-
-	if (!got || strncmp(got, reply_head, strlen(reply_head)) != 0)
-		fail_msg("%s: got '%s', wanted '%s...'", packet, got ? got : "nothing", reply_head);
 }
 
 static void set_point(unsigned type, uint64_t addr)
