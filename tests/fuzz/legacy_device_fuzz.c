@@ -4,24 +4,17 @@
  * chooses, as a hostile guest would.  What must hold whatever it does is checked here; the rest is
  * up to the sanitizers.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "devices/legacy/i8042.h"
 #include "devices/legacy/pm.h"
 #include "devices/legacy/rtc.h"
 #include "devices/legacy/serial.h"
+#include "tests/support/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { SERIAL, RTC, I8042, PM, NR_DEVICES };
-
-/* As assert(), in every build. */
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 /* One step of the input: what to do, with which device and length, where, and the bytes. */
 #define STEP_SIZE 11

@@ -4,20 +4,13 @@
  * a guest has: ports, configuration memory, and the windows that the base address registers move
  * in. What must hold whatever it does is checked here; the rest is up to the sanitizers.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "devices/pci/host.h"
 #include "devices/pci/msix.h"
+#include "tests/support/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* As assert(), in every build. */
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 #define MMIO_BASE    0xd0000000ull
 #define MMIO_SIZE    MIB(16)

@@ -8,13 +8,13 @@
 #include <errno.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_mmio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "devices/virtio/blk.h"
 #include "devices/virtio/mmio.h"
 #include "tests/support/fake_disk.h"
 #include "tests/support/mock_driver.h"
+#include "tests/support/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -50,13 +50,6 @@ struct machine {
 	bool off[QUEUES];
 	unsigned offered[QUEUES], used[QUEUES];
 };
-
-/* As assert(), in every build. */
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void set_line(void *ctx, bool level)
 {

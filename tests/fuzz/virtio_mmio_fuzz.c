@@ -5,12 +5,12 @@
  * complete what it kept.  Each step has 12 bytes.
  */
 #include <linux/virtio_mmio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "devices/virtio/mmio.h"
 #include "tests/support/mock_driver.h"
 #include "tests/support/mock_virtio_device.h"
+#include "tests/support/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,13 +47,6 @@ struct machine {
 	bool level;
 	uint64_t free; /* memory behind rings and requests */
 };
-
-/* As assert(), in every build. */
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void set_line(void *ctx, bool level)
 {

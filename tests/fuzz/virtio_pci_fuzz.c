@@ -5,12 +5,12 @@
  * device complete what it kept.  Rings are the business of virtio_ring_fuzz.  Each step has 12
  * bytes.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "devices/virtio/pci.h"
 #include "tests/support/mock_pci_driver.h"
 #include "tests/support/mock_virtio_device.h"
+#include "tests/support/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,13 +52,6 @@ struct machine {
 	bool line;
 	uint64_t free; /* memory behind rings */
 };
-
-/* As assert(), in every build. */
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void set_line(void *ctx, bool level)
 {

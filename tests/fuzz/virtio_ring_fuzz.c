@@ -5,11 +5,11 @@
  * must hold of every chain that is popped is checked here; the rest is up to the sanitizers.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "devices/virtio/virtqueue.h"
 #include "tests/support/mock_driver.h"
+#include "tests/support/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,13 +47,6 @@ struct machine {
 	struct virtq_chain kept[KEPT_MAX];
 	unsigned nr_kept, breaks;
 };
-
-/* As assert(), in every build. */
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void on_broken(void *ctx)
 {

@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/support/fake_disk.h"
+#include "tests/support/must.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-/* As assert(), in every build. */
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static struct fake_disk *to_fake(struct disk_backend *disk)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/support/mock_driver.h"
+#include "tests/support/must.h"
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
@@ -8,13 +9,6 @@
 
 #define EVENT_WRAP  (1u << 15)
 #define PACKED_WRAP (1u << VRING_PACKED_DESC_F_AVAIL | 1u << VRING_PACKED_DESC_F_USED)
-
-/* As assert(), in every build. */
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 void mock_ram_init(struct mock_ram *ram)
 {

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/support/mock_pci_driver.h"
+#include "tests/support/must.h"
 
 #include <linux/virtio_config.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define BAR_STRIDE 0x10000u
-
-/* As assert(), in every build. */
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static uint32_t part_read(struct mock_pci *pci, enum pci_host_part part, uint64_t off, unsigned len)
 {
