@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
@@ -148,6 +149,29 @@ int disk_image_open(const char *path, bool read_only, bool direct, struct disk_i
 	image.fd = TAKE_FD(fd);
 	image.direct_fd = TAKE_FD(direct_fd);
 	*ret_image = image;
+	return 0;
+}
+
+int disk_image_check_raw(const struct disk_image *image, const char *path, struct error *error)
+{
+	static const struct {
+		const char *name, *magic;
+	} formats[] = {
+		{ "qcow", "QFI\xfb" },        { "VMDK", "KDMV" },     { "VMDK", "COWD" },
+		{ "VMDK", "# Disk Desc" },    { "VHDX", "vhdxfile" }, { "VHD", "conectix" },
+		{ "VDI", "<<< Oracle VM V" }, { "QED", "QED" },
+	};
+	char start[DISK_SECTOR_SIZE];
+
+	if (pread(image->fd, start, sizeof(start), 0) != sizeof(start))
+		return 0; /* the guest will see that the disk can't be read */
+	for (unsigned i = 0; i < ARRAY_SIZE(formats); i++)
+		if (memcmp(start, formats[i].magic, strlen(formats[i].magic)) == 0)
+			return error_set(error, -EMEDIUMTYPE,
+					 "disk image '%s' looks like one in the format %s: convert "
+					 "it ('qemu-img convert -O raw'), serve it by NBD "
+					 "('qemu-nbd'), or say format=raw",
+					 path, formats[i].name);
 	return 0;
 }
 

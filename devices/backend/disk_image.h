@@ -28,6 +28,15 @@ struct disk_image {
 int disk_image_open(const char *path, bool read_only, bool direct, struct disk_image *ret_image,
 		    struct error *error) __must_check;
 
+/**
+ * disk_image_check_raw() - refuse an image that begins like one of another format
+ *
+ * To use it as a raw one is a mistake, most often, and writing to it destroys it.  Return: 0, or
+ * -EMEDIUMTYPE with a message in @error.
+ */
+int disk_image_check_raw(const struct disk_image *image, const char *path, struct error *error)
+	__must_check;
+
 /** disk_image_close() - unlock and close */
 void disk_image_close(struct disk_image *image);
 

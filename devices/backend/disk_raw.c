@@ -366,7 +366,10 @@ int disk_raw_open(const struct disk_raw_config *config, struct loop *loop,
 	if (r < 0)
 		return r;
 	raw->finished_tail = &raw->finished;
-	r = start(raw, config->path, loop, error);
+	if (!config->any_content)
+		r = disk_image_check_raw(&raw->image, config->path, error);
+	if (r == 0)
+		r = start(raw, config->path, loop, error);
 	if (r < 0) {
 		disk_image_close(&raw->image);
 		return r;

@@ -14,6 +14,7 @@ struct disk_raw_config {
 	bool read_only;
 	/* Past the host's page cache, where a request's memory and place are aligned to 4 KiB. */
 	bool direct;
+	bool any_content; /* also what looks like another format than one block after the other */
 };
 
 /**
