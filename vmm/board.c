@@ -139,9 +139,7 @@ static int start_loading(struct board *board, const struct run_options *options,
 		.nr_cpus = options->cpus,
 		.ecam_gpa = ACPI_PCI_ECAM_GPA,
 		.ecam_buses = 1,
-		.nr_virtio_mmio = options->transport == VIRTIO_TRANSPORT_MMIO
-					  ? machine_virtio_count(options)
-					  : 0,
+		.nr_virtio_mmio = virtio_list_count(&options->virtio, VIRTIO_TRANSPORT_MMIO),
 	};
 	struct boot_config boot = {
 		.kernel_path = options->kernel,
@@ -165,9 +163,10 @@ static int build_machine(struct board *board, const struct board_config *config,
 			 struct error *error)
 {
 	const struct run_options *options = config->options;
-	struct machine_virtio_config virtio = { .options = options,
+	struct machine_virtio_config virtio = { .devices = &options->virtio,
 						.vm = board->vm,
-						.loop = config->loop };
+						.loop = config->loop,
+						.trace_doorbells = options->trace_doorbells };
 	int r;
 
 	r = vm_attach_kvm(board->vm, options->kvm_device, error);
@@ -225,6 +224,13 @@ int board_create(const struct board_config *config, struct board **ret_board, st
 fail:
 	board_destroy(board);
 	return r;
+}
+
+void board_release(struct board *board)
+{
+	machine_virtio_destroy(board->virtio);
+	board->virtio = NULL;
+	vm_discard_ram(board->vm);
 }
 
 void board_destroy(struct board *board)

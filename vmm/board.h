@@ -14,7 +14,7 @@
 #include "vmm/options.h"
 #include "vmm/panic_watch.h"
 #include "vmm/pci_host.h"
-#include "vmm/virtio_machine.h"
+#include "vmm/virtio/machine.h"
 #include "vmm/vm.h"
 
 struct board_config {
@@ -44,6 +44,13 @@ struct board {
  */
 int board_create(const struct board_config *config, struct board **ret_board, struct error *error)
 	__must_check;
+
+/**
+ * board_release() - give back what a second machine needs: disks and interfaces, and memory
+ *
+ * The vCPUs are parked; they never run again.
+ */
+void board_release(struct board *board);
 
 /** board_destroy() - end the VM and free everything; NULL is fine */
 void board_destroy(struct board *board);

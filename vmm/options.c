@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "vmm/boot/acpi.h"
 #include "vmm/cpu_features.h"
 #include "vmm/options.h"
 #include "vmm/status.h"
 #include "vmm/usage.h"
+#include "vmm/virtio/kind.h"
 #include "vmm/vm.h"
 
 #define MEMORY_MIN     MIB(16)
@@ -32,6 +34,7 @@ enum option_key {
 	KEY_KASLR,
 	KEY_REBOOT,
 	KEY_KVM,
+	KEY_DISK,
 	KEY_RNG,
 	KEY_TRANSPORT,
 	KEY_TRACE_DOORBELLS,
@@ -52,7 +55,12 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "console", KEY_CONSOLE, "WHERE", 0,
 	  "the serial port: stdio (default), file:PATH, unix:PATH, pty or none", 0 },
-	{ "rng", KEY_RNG, NULL, 0, "give the guest random numbers by virtio-rng", 0 },
+	{ "disk", KEY_DISK, "PATH[,OPTION]...", 0,
+	  "a virtio-blk disk, with its blocks in a file or block device; options: ro, direct, "
+	  "serial=TEXT, queues=N, format=raw, transport=KIND",
+	  0 },
+	{ "rng", KEY_RNG, "transport=KIND", OPTION_ARG_OPTIONAL,
+	  "random numbers of the host, by virtio-rng", 0 },
 	{ "transport", KEY_TRANSPORT, "KIND", 0, "of virtio devices: pci (default) or mmio", 0 },
 	{ "reboot", KEY_REBOOT, NULL, 0, "start the guest anew when it resets, instead of ending",
 	  0 },
@@ -93,17 +101,34 @@ static unsigned parse_cpus(const char *text, const struct argp_state *state)
 	return (unsigned)cpus;
 }
 
-static enum virtio_transport parse_transport(const char *text, const struct argp_state *state)
+static enum virtio_transport parse_transport(char *text, const struct argp_state *state)
 {
-	if (strcmp(text, "pci") != 0 && strcmp(text, "mmio") != 0)
-		usage_error(state, "--transport '%s' is neither pci nor mmio", text);
-	return strcmp(text, "pci") == 0 ? VIRTIO_TRANSPORT_PCI : VIRTIO_TRANSPORT_MMIO;
+	enum virtio_transport transport = VIRTIO_TRANSPORT_DEFAULT;
+	struct error error;
+
+	if (suboption_transport(text, &transport, &error) < 0)
+		usage_error(state, "--transport %s", error.message);
+	return transport;
+}
+
+/* @text: NULL for an option without an argument */
+static void add_virtio(struct run_options *run, const struct virtio_kind *kind, const char *option,
+		       char *text, const struct argp_state *state)
+{
+	char none[] = "";
+	struct error error;
+
+	if (virtio_list_add(&run->virtio, kind, text ? text : none, &error) < 0)
+		usage_error(state, "%s: %s", option, error.message);
 }
 
 static void check_together(const struct run_options *run, const struct argp_state *state)
 {
 	if (!run->kernel)
 		usage_error(state, "--kernel FILE is missing");
+	if (virtio_list_count(&run->virtio, VIRTIO_TRANSPORT_MMIO) > ACPI_VIRTIO_MMIO_MAX)
+		usage_error(state, "there is room for %u virtio devices over MMIO only",
+			    ACPI_VIRTIO_MMIO_MAX);
 	if (run->wait_gdb && !run->gdb)
 		usage_error(state, "--wait-gdb needs --gdb ADDRESS");
 }
@@ -134,8 +159,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_KASLR: run->kaslr = true; break;
 	case KEY_REBOOT: run->reboot = true; break;
 	case KEY_KVM: run->kvm_device = arg; break;
-	case KEY_RNG: run->rng = true; break;
-	case KEY_TRANSPORT: run->transport = parse_transport(arg, state); break;
+	case KEY_DISK: add_virtio(run, &virtio_kind_disk, "--disk", arg, state); break;
+	case KEY_RNG: add_virtio(run, &virtio_kind_rng, "--rng", arg, state); break;
+	case KEY_TRANSPORT: run->virtio.transport = parse_transport(arg, state); break;
 	case KEY_TRACE_DOORBELLS: run->trace_doorbells = true; break;
 	case KEY_VERBOSE: run->verbose = true; break;
 	case ARGP_KEY_INIT: usage_keep_short(state); break;
@@ -163,6 +189,7 @@ void options_parse_run(int argc, char **argv, struct run_options *ret_options)
 		.kvm_device = "/dev/kvm",
 		.memory = MEMORY_DEFAULT,
 		.cpus = 1,
+		.virtio = { .transport = VIRTIO_TRANSPORT_PCI },
 	};
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &run) != 0)

@@ -3,12 +3,7 @@
 #ifndef GLASSBOX_VMM_OPTIONS_H
 #define GLASSBOX_VMM_OPTIONS_H
 
-#include "base/util.h"
-
-enum virtio_transport {
-	VIRTIO_TRANSPORT_PCI,
-	VIRTIO_TRANSPORT_MMIO,
-};
+#include "vmm/virtio/options.h"
 
 struct run_options {
 	const char *kernel;    /* never NULL */
@@ -23,8 +18,7 @@ struct run_options {
 	const char *kvm_device; /* /dev/kvm */
 	uint64_t memory;        /* bytes, a multiple of 4 KiB */
 	unsigned cpus;
-	enum virtio_transport transport; /* of all virtio devices */
-	bool rng;                        /* a virtio-rng device */
+	struct virtio_list virtio;
 	bool trace_doorbells; /* notifications of virtio drivers are exits, not ioeventfds */
 	bool wait_gdb;        /* the first instruction waits for gdb */
 	bool kaslr;           /* bzImage: let the guest unpack and move itself */

@@ -137,7 +137,7 @@ static void guest_reset(struct run *run, const struct vm_stop *stop)
 	}
 	chardev_set_receiver(run->console, NULL);
 	/* The old machine stays until there is a new one: the debugger needs one to look at. */
-	vm_discard_ram(old->vm);
+	board_release(old);
 	if (build_board(run, &error) < 0) {
 		reset_failed(run, &error);
 		return;

@@ -8,7 +8,7 @@
  *
  * To add a device: copy rng.c.  It embeds a struct virtio_dev, has a `static const struct
  * virtio_class`, and learns the transport by nobody.  Then a unit test with the mock driver, and
- * a function in vmm/virtio_machine.c.
+ * a file in vmm/virtio/, see kind.h there.
  *
  * Threads: vCPUs come in through a transport's registers, the loop's thread through doorbells and
  * the device's backends.  One lock serves all of them: `lock` of struct virtio_dev is held

@@ -108,6 +108,29 @@ class RefusalTest(vmm.TestCase):
             self.assert_refused(("-k", self.kernel, "--cpu", model), f"--cpu: .*{pattern}",
                                 vmm.STATUS_FAILURE if host_lacks_it else vmm.STATUS_USAGE)
 
+    def test_virtio_devices(self):
+        for arguments, pattern in (
+            (("--disk", ""), "--disk: needs a value"),
+            (("--disk", "a.img,rw"), "--disk: 'rw' is not known"),
+            (("--rng=x",), "--rng: 'x' is not known"),
+            (("--transport", "usb"), "--transport 'usb' is neither pci nor mmio"),
+            (("--transport", "mmio", *["--rng"] * 9), "room for 8 virtio devices over MMIO"),
+            (("--rng",) * 32, "--rng: there is room for 31 virtio devices"),
+        ):
+            self.assert_refused(("-k", self.kernel, *arguments), pattern, vmm.STATUS_USAGE)
+
+    def test_disk_images(self):
+        missing = self.directory / "missing.img"
+        self.assert_refused(("-k", self.kernel, "--disk", missing), f"'{missing}': No such file")
+        self.assert_refused(("-k", self.kernel, "--disk", self.work), f"'{self.work}' .* a directory")
+        self.assert_refused(("-k", self.kernel, "--disk", "/dev/zero"), "neither a file nor a block device")
+        self.assert_refused(("-k", self.kernel, "--disk", self.put("small", bytes(511))), "less than a sector")
+        image = self.put("image.qcow2", b"QFI\xfb" + bytes(4092))
+        self.assert_refused(("-k", self.kernel, "--disk", image), "looks like one in the format qcow.*qemu-nbd")
+        image = self.put("disk.img", bytes(4096))
+        self.assert_refused(("-k", self.kernel, "--disk", image, "--disk", image),
+                            f"'{image}': another virtual machine uses it")
+
     def test_long_kernel_command_line(self):
         self.assert_refused(("-k", self.kernel, "-a", "x" * 100000), "command line")
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* What users write behind --disk and its like. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/cmocka_all.h"
+#include "vmm/suboptions.h"
+#include "vmm/virtio/kind.h"
+
+struct options_fixture {
+	struct virtio_list list;
+	char text[256];
+	struct error error;
+};
+
+static int add(struct options_fixture *f, const struct virtio_kind *kind, const char *text)
+{
+	(void)snprintf(f->text, sizeof(f->text), "%s", text);
+	return virtio_list_add(&f->list, kind, f->text, &f->error);
+}
+
+static const struct disk_options *parse_disk(struct options_fixture *f, const char *text)
+{
+	memset(f, 0, sizeof(*f));
+	f->list.transport = VIRTIO_TRANSPORT_PCI;
+	assert_int_equal(add(f, &virtio_kind_disk, text), 0);
+	assert_ptr_equal(f->list.devices[0].kind, &virtio_kind_disk);
+	return &f->list.devices[0].disk;
+}
+
+static void assert_refused(const struct virtio_kind *kind, const char *text, const char *message)
+{
+	struct options_fixture f = { 0 };
+
+	assert_int_equal(add(&f, kind, text), -EINVAL);
+	assert_string_equal(f.error.message, message);
+	assert_true(f.error.is_usage);
+	assert_int_equal(f.list.nr, 0);
+}
+
+static void test_disk_defaults(void **state)
+{
+	struct options_fixture f;
+	const struct disk_options *disk = parse_disk(&f, "a.img");
+
+	(void)state;
+	assert_string_equal(disk->path, "a.img");
+	assert_null(disk->serial);
+	assert_int_equal(disk->queues, 0);
+	assert_false(disk->read_only || disk->direct || disk->raw);
+	assert_int_equal(f.list.devices[0].transport, VIRTIO_TRANSPORT_DEFAULT);
+}
+
+static void test_disk_with_everything(void **state)
+{
+	struct options_fixture f;
+	const struct disk_options *disk = parse_disk(
+		&f, "/a=b,,c.img,serial=one,,two,queues=16,ro,direct,format=raw,transport=mmio");
+
+	(void)state;
+	assert_string_equal(disk->path, "/a=b,c.img");
+	assert_string_equal(disk->serial, "one,two");
+	assert_int_equal(disk->queues, 16);
+	assert_true(disk->read_only && disk->direct && disk->raw);
+	assert_int_equal(f.list.devices[0].transport, VIRTIO_TRANSPORT_MMIO);
+}
+
+static void test_commas(void **state)
+{
+	struct options_fixture f;
+
+	(void)state;
+	assert_string_equal(parse_disk(&f, ",,")->path, ",");
+	assert_string_equal(parse_disk(&f, "a,,,,b")->path, "a,,b");
+	assert_string_equal(parse_disk(&f, "a,,,ro")->path, "a,");
+	assert_true(f.list.devices[0].disk.read_only);
+}
+
+static void test_mistakes(void **state)
+{
+	(void)state;
+	assert_refused(&virtio_kind_disk, "", "needs a value");
+	assert_refused(&virtio_kind_disk, ",ro", "needs a value");
+	assert_refused(&virtio_kind_disk, "a,", "'' is not known");
+	assert_refused(&virtio_kind_disk, "a,rw", "'rw' is not known");
+	assert_refused(&virtio_kind_disk, "a,ro,ro", "'ro' is there twice");
+	assert_refused(&virtio_kind_disk, "a,ro=1", "ro takes no value");
+	assert_refused(&virtio_kind_disk, "a,queues=17",
+		       "queues '17' is not a number from 1 to 16");
+	assert_refused(&virtio_kind_disk, "a,queues", "queues '' is not a number from 1 to 16");
+	assert_refused(&virtio_kind_disk, "a,serial=", "serial needs a value");
+	assert_refused(&virtio_kind_disk, "a,serial=123456789012345678901",
+		       "serial '123456789012345678901' has more than 20 characters");
+	assert_refused(&virtio_kind_disk, "a,format=qcow2", "format 'qcow2' is not raw");
+	assert_refused(&virtio_kind_disk, "a,transport=usb",
+		       "transport 'usb' is neither pci nor mmio");
+	assert_refused(&virtio_kind_rng, "x", "'x' is not known");
+}
+
+static void test_transports(void **state)
+{
+	struct options_fixture f = { .list = { .transport = VIRTIO_TRANSPORT_MMIO } };
+
+	(void)state;
+	assert_int_equal(add(&f, &virtio_kind_rng, ""), 0);
+	assert_int_equal(add(&f, &virtio_kind_rng, "transport=pci"), 0);
+	assert_int_equal(add(&f, &virtio_kind_rng, "transport=mmio"), 0);
+	assert_int_equal(virtio_list_transport(&f.list, 0), VIRTIO_TRANSPORT_MMIO);
+	assert_int_equal(virtio_list_transport(&f.list, 1), VIRTIO_TRANSPORT_PCI);
+	assert_int_equal(virtio_list_count(&f.list, VIRTIO_TRANSPORT_MMIO), 2);
+	assert_int_equal(virtio_list_count(&f.list, VIRTIO_TRANSPORT_PCI), 1);
+}
+
+static void test_too_many(void **state)
+{
+	struct options_fixture f = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < VIRTIO_MAX_DEVICES; i++)
+		assert_int_equal(add(&f, &virtio_kind_rng, ""), 0);
+	assert_int_equal(add(&f, &virtio_kind_rng, ""), -EINVAL);
+	assert_string_equal(f.error.message, "there is room for 31 virtio devices only");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_disk_defaults), cmocka_unit_test(test_disk_with_everything),
+		cmocka_unit_test(test_commas),        cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_transports),    cmocka_unit_test(test_too_many),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kinds of virtio devices, one file each: from the words of an option to a device that has no
+ * transport yet.
+ *
+ * To add one: copy rng.c or disk.c, declare the kind here, and name it with its option in
+ * vmm/options.c.
+ */
+#ifndef GLASSBOX_VMM_VIRTIO_KIND_H
+#define GLASSBOX_VMM_VIRTIO_KIND_H
+
+#include "devices/virtio/virtio.h"
+#include "vmm/virtio/options.h"
+
+/* What a device may want of its machine; lives as long as the device. */
+struct virtio_host {
+	struct loop *loop; /* serves the queues */
+	unsigned nr_vcpus;
+};
+
+struct virtio_kind {
+	const char *name; /* of the devices, with a number behind it */
+	/* As suboptions_parse(); fills what belongs to the kind, and the transport. */
+	int (*parse)(char *text, struct virtio_options *options, struct error *error);
+	/*
+	 * @config: name, memory and loop are there, the rest is the kind's to say
+	 * Return: 0, or -errno with @error set.
+	 */
+	int (*create)(const struct virtio_options *options, const struct virtio_host *host,
+		      const struct virtio_dev_config *config, struct virtio_dev **ret_vdev,
+		      struct error *error);
+};
+
+extern const struct virtio_kind virtio_kind_disk, virtio_kind_rng;
+
+#endif

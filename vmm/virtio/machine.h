@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine's virtio devices, each behind the transport that the user chose.  Main thread. */
+#ifndef GLASSBOX_VMM_VIRTIO_MACHINE_H
+#define GLASSBOX_VMM_VIRTIO_MACHINE_H
+
+#include "vmm/pci_host.h"
+#include "vmm/virtio/options.h"
+
+struct machine_virtio_config {
+	const struct virtio_list *devices;
+	struct vm *vm;
+	struct machine_pci *pci;
+	struct loop *loop;    /* serves the queues */
+	bool trace_doorbells; /* notifications are exits, not ioeventfds */
+};
+
+struct machine_virtio;
+
+/**
+ * machine_virtio_create() - all of them, on the buses of the machine
+ * @config: what it points to is borrowed until machine_virtio_destroy()
+ *
+ * Once the VM has its vCPUs, and before they run.  Return: 0, or -errno with @error set.
+ */
+int machine_virtio_create(const struct machine_virtio_config *config,
+			  struct machine_virtio **ret_virtio, struct error *error) __must_check;
+
+/**
+ * machine_virtio_destroy() - their disks, sockets and interfaces are free for others
+ *
+ * The vCPUs have ended, or are parked and never run again.  On the loop's thread; NULL is fine.
+ */
+void machine_virtio_destroy(struct machine_virtio *virtio);
+
+#endif

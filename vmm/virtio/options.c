@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/virtio/options.h"
+
+#include <string.h>
+
+#include "vmm/suboptions.h"
+#include "vmm/virtio/kind.h"
+
+int virtio_list_add(struct virtio_list *list, const struct virtio_kind *kind, char *text,
+		    struct error *error)
+{
+	struct virtio_options options = { .kind = kind };
+	int r;
+
+	if (list->nr == ARRAY_SIZE(list->devices))
+		return error_set_usage(error, "there is room for %u virtio devices only",
+				       VIRTIO_MAX_DEVICES);
+	r = kind->parse(text, &options, error);
+	if (r < 0)
+		return r;
+	list->devices[list->nr++] = options;
+	return 0;
+}
+
+enum virtio_transport virtio_list_transport(const struct virtio_list *list, unsigned index)
+{
+	enum virtio_transport own = list->devices[index].transport;
+
+	return own == VIRTIO_TRANSPORT_DEFAULT ? list->transport : own;
+}
+
+unsigned virtio_list_count(const struct virtio_list *list, enum virtio_transport transport)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < list->nr; i++)
+		count += virtio_list_transport(list, i) == transport;
+	return count;
+}
+
+int suboption_transport(char *value, void *field, struct error *error)
+{
+	enum virtio_transport *transport = field;
+
+	if (value && strcmp(value, "pci") == 0)
+		*transport = VIRTIO_TRANSPORT_PCI;
+	else if (value && strcmp(value, "mmio") == 0)
+		*transport = VIRTIO_TRANSPORT_MMIO;
+	else
+		return error_set_usage(error, "'%s' is neither pci nor mmio", value ? value : "");
+	return 0;
+}

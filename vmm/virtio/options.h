@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* What the command line says of virtio devices: one entry a device, in the order it was given. */
+#ifndef GLASSBOX_VMM_VIRTIO_OPTIONS_H
+#define GLASSBOX_VMM_VIRTIO_OPTIONS_H
+
+#include "base/error.h"
+
+enum virtio_transport {
+	VIRTIO_TRANSPORT_DEFAULT, /* what --transport says */
+	VIRTIO_TRANSPORT_PCI,
+	VIRTIO_TRANSPORT_MMIO,
+};
+
+struct disk_options {
+	const char *path; /* never NULL */
+	const char *serial;
+	unsigned queues; /* 0: one a vCPU */
+	bool read_only;
+	bool direct;
+	bool raw; /* whatever it looks like */
+};
+
+struct virtio_kind;
+
+struct virtio_options {
+	const struct virtio_kind *kind;
+	enum virtio_transport transport;
+	union {
+		struct disk_options disk;
+	};
+};
+
+#define VIRTIO_MAX_DEVICES 31 /* as many as the PCI bus has slots, beside the host bridge */
+
+struct virtio_list {
+	struct virtio_options devices[VIRTIO_MAX_DEVICES];
+	unsigned nr;
+	enum virtio_transport transport; /* of those that say nothing else; never DEFAULT */
+};
+
+/**
+ * virtio_list_add() - a device that the user asked for
+ * @text: the option's argument, "" if there is none; taken apart in place
+ *
+ * Return: 0, or -EINVAL with @error set.
+ */
+int virtio_list_add(struct virtio_list *list, const struct virtio_kind *kind, char *text,
+		    struct error *error) __must_check;
+
+/** virtio_list_transport() - of the device at @index */
+enum virtio_transport virtio_list_transport(const struct virtio_list *list, unsigned index);
+
+/** virtio_list_count() - how many are behind @transport */
+unsigned virtio_list_count(const struct virtio_list *list, enum virtio_transport transport);
+
+/** suboption_transport() - parser for suboptions_parse() of an enum virtio_transport */
+int suboption_transport(char *value, void *field, struct error *error);
+
+/* An entry for a field of struct virtio_options. */
+#define VIRTIO_SUBOPTION(name, parser, member)                                                     \
+	{                                                                                          \
+		.key = (name), .parse = (parser),                                                  \
+		.offset = offsetof(struct virtio_options, member)                                  \
+	}
+
+#define VIRTIO_SUBOPTION_TRANSPORT VIRTIO_SUBOPTION("transport", suboption_transport, transport)
+
+#endif
