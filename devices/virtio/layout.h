@@ -23,8 +23,10 @@ struct virtqueue_layout {
 	 * untouched) or -EIO. */
 	int (*pop)(struct virtqueue *vq, struct virtq_chain *chain);
 	void (*undo_pop)(struct virtqueue *vq, const struct virtq_chain *chain);
-	/* Publishes; returns by how much `unsignalled` grows. */
-	unsigned (*push)(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t len);
+	/* Writes an entry behind the `staged` ones; returns by how much `unsignalled` grows. */
+	unsigned (*stage)(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t len);
+	/* `staged` is not 0. */
+	void (*publish)(struct virtqueue *vq);
 	bool (*has_avail)(struct virtqueue *vq);
 	void (*disable_notify)(struct virtqueue *vq);
 	void (*enable_notify)(struct virtqueue *vq);

@@ -211,7 +211,7 @@ void virtqueue_undo_pop(struct virtqueue *vq, const struct virtq_chain *chain)
 	vq->seq--;
 }
 
-void virtqueue_push(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t len)
+void virtqueue_stage(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t len)
 {
 	if (!is_current(vq, chain))
 		return;
@@ -220,7 +220,21 @@ void virtqueue_push(struct virtqueue *vq, const struct virtq_chain *chain, uint3
 	/* Before the driver can see it, so that nothing of what follows comes earlier in the trace.
 	 */
 	trace_virtio_used(vq->device, vq->index, chain->head, chain->seq, len, vq->used);
-	vq->unsignalled += vq->layout->push(vq, chain, len);
+	vq->unsignalled += vq->layout->stage(vq, chain, len);
+	vq->staged++;
+}
+
+void virtqueue_publish(struct virtqueue *vq)
+{
+	if (vq->staged)
+		vq->layout->publish(vq);
+	vq->staged = 0;
+}
+
+void virtqueue_push(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t len)
+{
+	virtqueue_stage(vq, chain, len);
+	virtqueue_publish(vq);
 }
 
 void virtqueue_disable_notify(struct virtqueue *vq)

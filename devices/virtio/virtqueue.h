@@ -11,8 +11,8 @@
  * that breaks a rule is broken: pop leaves a finding in the trace, tells the owner by on_broken()
  * and returns -errno, then and until the queue is reset.
  *
- * Each chain popped is pushed or undone exactly once; one that belongs to a time before a reset is
- * ignored by push.
+ * Each chain popped is pushed (or staged) or undone exactly once; one that belongs to a time before
+ * a reset is ignored by push.
  *
  * Threads: none here; the owner (a virtio_dev) calls everything with its lock held.  The guest runs
  * at the same time.
@@ -61,6 +61,8 @@ struct virtqueue {
 	bool avail_wrap, used_wrap;            /* packed: the ring wrap counters (2.8.1) */
 	unsigned in_flight;                    /* chains popped and not yet pushed */
 	unsigned slots_in_flight;              /* descriptors these take in the ring */
+	unsigned staged;                       /* chains pushed that the driver can't see yet */
+	uint16_t staged_slot, staged_flags;    /* packed: what shows the driver all of them */
 	unsigned unsignalled;                  /* packed: descriptors, split: chains, pushed
 						* since virtqueue_should_signal() */
 	uint16_t used_event;                   /* what the driver wanted then, for traces */
@@ -116,6 +118,16 @@ void virtqueue_undo_pop(struct virtqueue *vq, const struct virtq_chain *chain);
  * The driver sees it at once; it is told by what virtqueue_should_signal() leads to.
  */
 void virtqueue_push(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t len);
+
+/**
+ * virtqueue_stage() - as virtqueue_push(), but the driver sees it with virtqueue_publish() only
+ *
+ * For what the driver must find as a whole or not at all, such as the buffers of one packet.
+ */
+void virtqueue_stage(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t len);
+
+/** virtqueue_publish() - show the driver what was staged, all at once; before anything is popped */
+void virtqueue_publish(struct virtqueue *vq);
 
 /**
  * virtqueue_disable_notify() - the driver need not notify, this side looks by itself

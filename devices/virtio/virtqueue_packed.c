@@ -143,7 +143,7 @@ static void packed_undo_pop(struct virtqueue *vq, const struct virtq_chain *chai
 	vq->last_avail = (uint16_t)(vq->last_avail - chain->slots);
 }
 
-static unsigned packed_push(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t len)
+static unsigned packed_stage(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t len)
 {
 	struct position at = { .slot = vq->used, .wrap = vq->used_wrap };
 	uint8_t *desc = desc_at(vq, at.slot);
@@ -154,12 +154,24 @@ static unsigned packed_push(struct virtqueue *vq, const struct virtq_chain *chai
 		flags |= VIRTQ_F_WRITE;
 	memcpy(desc + offsetof(struct virtq_packed_desc, len), &len, sizeof(len));
 	memcpy(desc + offsetof(struct virtq_packed_desc, id), &chain->head, sizeof(chain->head));
-	/* Releases the two, and what the device wrote into the buffers. */
-	ring_store(desc + offsetof(struct virtq_packed_desc, flags), flags);
+	/* The driver looks at one after the other, so the first one hides those behind it. */
+	if (vq->staged == 0) {
+		vq->staged_slot = at.slot;
+		vq->staged_flags = flags;
+	} else {
+		ring_store(desc + offsetof(struct virtq_packed_desc, flags), flags);
+	}
 	at = forward(vq, at, chain->slots);
 	vq->used = at.slot;
 	vq->used_wrap = at.wrap;
 	return chain->slots;
+}
+
+/* Releases the descriptors, and what the device wrote into the buffers. */
+static void packed_publish(struct virtqueue *vq)
+{
+	ring_store(desc_at(vq, vq->staged_slot) + offsetof(struct virtq_packed_desc, flags),
+		   vq->staged_flags);
 }
 
 /* One store, so that the driver never sees new flags with an old offset. */
@@ -209,7 +221,8 @@ const struct virtqueue_layout virtqueue_packed = {
 		   [VIRTQUEUE_DEVICE] = { .align = 4, .fixed = 4 } },
 	.pop = packed_pop,
 	.undo_pop = packed_undo_pop,
-	.push = packed_push,
+	.stage = packed_stage,
+	.publish = packed_publish,
 	.has_avail = packed_has_avail,
 	.disable_notify = packed_disable_notify,
 	.enable_notify = packed_enable_notify,

@@ -112,16 +112,20 @@ static void split_undo_pop(struct virtqueue *vq, const struct virtq_chain *chain
 	vq->last_avail--;
 }
 
-static unsigned split_push(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t len)
+static unsigned split_stage(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t len)
 {
 	const struct virtq_used_elem elem = { .id = chain->head, .len = len };
 
 	memcpy(vq->host[VIRTQUEUE_DEVICE] + RING_ENTRIES + sizeof(elem) * (vq->used % vq->size),
 	       &elem, sizeof(elem));
 	vq->used++;
-	/* Releases the entry, and what the device wrote into the buffers (2.7.8.2). */
-	ring_store(vq->host[VIRTQUEUE_DEVICE] + RING_IDX, vq->used);
 	return 1;
+}
+
+/* Releases the entries, and what the device wrote into the buffers (2.7.8.2). */
+static void split_publish(struct virtqueue *vq)
+{
+	ring_store(vq->host[VIRTQUEUE_DEVICE] + RING_IDX, vq->used);
 }
 
 static void split_disable_notify(struct virtqueue *vq)
@@ -158,7 +162,8 @@ const struct virtqueue_layout virtqueue_split = {
 		   [VIRTQUEUE_DEVICE] = { .align = 4, .fixed = 6, .per_entry = 8 } },
 	.pop = split_pop,
 	.undo_pop = split_undo_pop,
-	.push = split_push,
+	.stage = split_stage,
+	.publish = split_publish,
 	.has_avail = split_has_avail,
 	.disable_notify = split_disable_notify,
 	.enable_notify = split_enable_notify,

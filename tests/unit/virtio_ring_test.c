@@ -133,6 +133,69 @@ static void ring_chain_is_copied_from_and_to(void **state)
 	for_each_layout(8, check_contents);
 }
 
+/* Buffers of one packet: the driver sees none of them, then all. */
+static void check_stages(struct queue_fixture *f)
+{
+	struct virtq_chain chains[3];
+	int heads[3];
+
+	/* Over the end of the ring, too. */
+	for (unsigned round = 0; round < 5; round++) {
+		f->ram.next = f->ring.areas[2] + 4096;
+		for (unsigned i = 0; i < 3; i++) {
+			heads[i] = add_request(f, i == 1);
+			assert_int_equal(virtqueue_pop(&f->vq, &chains[i]), 1);
+		}
+		for (unsigned i = 0; i < 3; i++) {
+			virtqueue_stage(&f->vq, &chains[i], 10 + i);
+			expect_nothing_used(f);
+		}
+		assert_int_equal(f->vq.in_flight, 0);
+		virtqueue_publish(&f->vq);
+		for (unsigned i = 0; i < 3; i++)
+			expect_used(f, heads[i], 10 + i);
+		expect_nothing_used(f);
+		virtqueue_publish(&f->vq);
+		expect_nothing_used(f);
+		virtqueue_start_batch(&f->vq);
+	}
+}
+
+static void ring_chains_are_used_all_at_once(void **state)
+{
+	(void)state;
+	for_each_layout(8, check_stages);
+}
+
+/* What was staged before a reset is forgotten with it. */
+static void check_stage_and_reset(struct queue_fixture *f)
+{
+	uint64_t features = (f->ring.packed ? MOCK_F_PACKED : 0) | MOCK_F_INDIRECT;
+	int head;
+
+	(void)add_request(f, false);
+	pop_one(f);
+	virtqueue_stage(&f->vq, &f->chain, 1);
+	virtqueue_reset(&f->vq);
+	mock_ring_init(&f->ring, &f->ram, 8, features);
+	assert_int_equal(enable(f, features), 0);
+	virtqueue_publish(&f->vq);
+	expect_nothing_used(f);
+	virtqueue_stage(&f->vq, &f->chain, 1);
+	virtqueue_publish(&f->vq);
+	expect_nothing_used(f);
+	head = add_request(f, false);
+	pop_one(f);
+	virtqueue_push(&f->vq, &f->chain, 7);
+	expect_used(f, head, 7);
+}
+
+static void ring_staged_chains_end_with_a_reset(void **state)
+{
+	(void)state;
+	for_each_layout(8, check_stage_and_reset);
+}
+
 static void check_longest(struct queue_fixture *f)
 {
 	struct mock_buffer buffers[8];
@@ -392,6 +455,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ring_chains_go_round_and_round),
 		cmocka_unit_test(ring_chain_is_copied_from_and_to),
+		cmocka_unit_test(ring_chains_are_used_all_at_once),
+		cmocka_unit_test(ring_staged_chains_end_with_a_reset),
 		cmocka_unit_test(ring_chain_of_queue_size_is_fine),
 		cmocka_unit_test(ring_chains_complete_in_any_order),
 		cmocka_unit_test(ring_undone_chain_comes_again),
