@@ -136,7 +136,10 @@ static bool features_fit(const struct virtio_dev *vdev)
 		return false;
 	}
 	for (; rule && rule->feature; rule++) {
-		if ((vdev->accepted & rule->feature) && (rule->needs & ~vdev->accepted)) {
+		if (!(vdev->accepted & rule->feature))
+			continue;
+		if ((rule->needs & ~vdev->accepted) ||
+		    (rule->needs_one && !(rule->needs_one & vdev->accepted))) {
 			finding(vdev, VIRTIO_RULE_FEATURES_DEPENDENCY, rule->feature);
 			return false;
 		}

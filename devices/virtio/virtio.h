@@ -67,9 +67,11 @@ struct virtio_ops {
 	void (*destroy)(struct virtio_dev *vdev);
 };
 
-/* A feature that may only be accepted together with all of @needs; tables end with feature 0. */
+/* What a feature may not be accepted without; tables end with feature 0. */
 struct virtio_feature_rule {
-	uint64_t feature, needs;
+	uint64_t feature;
+	uint64_t needs;     /* all of these */
+	uint64_t needs_one; /* at least one of these; 0: nothing */
 };
 
 struct virtio_class {

@@ -97,8 +97,9 @@ static const struct virtio_ops mock_ops = {
 };
 
 static const struct virtio_feature_rule mock_feature_rules[] = {
-	{ MOCK_DEVICE_F_EXTRA, MOCK_DEVICE_F_BASE },
-	{ 0, 0 },
+	{ .feature = MOCK_DEVICE_F_EXTRA, .needs = MOCK_DEVICE_F_BASE },
+	{ .feature = MOCK_DEVICE_F_EITHER, .needs_one = MOCK_DEVICE_F_EXTRA | MOCK_DEVICE_F_OTHER },
+	{ 0 },
 };
 
 static const struct virtio_class mock_class = {
@@ -106,7 +107,8 @@ static const struct virtio_class mock_class = {
 	.id = MOCK_DEVICE_ID,
 	.nr_queues = MOCK_DEVICE_QUEUES,
 	.queue_size = MOCK_DEVICE_QUEUE_SIZE,
-	.features = MOCK_DEVICE_F_BASE | MOCK_DEVICE_F_EXTRA,
+	.features = MOCK_DEVICE_F_BASE | MOCK_DEVICE_F_EXTRA | MOCK_DEVICE_F_OTHER |
+		    MOCK_DEVICE_F_EITHER,
 	.feature_rules = mock_feature_rules,
 	.config_len = MOCK_DEVICE_CONFIG_LEN,
 	.ops = &mock_ops,

@@ -14,6 +14,8 @@
 #define MOCK_DEVICE_QUEUE_SIZE 16
 #define MOCK_DEVICE_F_BASE     UINT64_C(0x1)
 #define MOCK_DEVICE_F_EXTRA    UINT64_C(0x2) /* needs F_BASE */
+#define MOCK_DEVICE_F_OTHER    UINT64_C(0x4)
+#define MOCK_DEVICE_F_EITHER   UINT64_C(0x8) /* needs F_EXTRA or F_OTHER */
 #define MOCK_DEVICE_KEPT_MAX   8
 
 struct mock_virtio_device {

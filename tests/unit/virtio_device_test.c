@@ -42,10 +42,10 @@ static void device_offers_its_features(void **state)
 
 	(void)state;
 	device_setup(&f);
-	assert_int_equal(mock_mmio_offered(f.dev), MOCK_DEVICE_F_BASE | MOCK_DEVICE_F_EXTRA |
-							   MOCK_F_INDIRECT | MOCK_F_EVENT_IDX |
-							   MOCK_F_VERSION_1 | MOCK_F_PACKED |
-							   MOCK_F_RING_RESET);
+	assert_int_equal(mock_mmio_offered(f.dev),
+			 MOCK_DEVICE_F_BASE | MOCK_DEVICE_F_EXTRA | MOCK_DEVICE_F_OTHER |
+				 MOCK_DEVICE_F_EITHER | MOCK_F_INDIRECT | MOCK_F_EVENT_IDX |
+				 MOCK_F_VERSION_1 | MOCK_F_PACKED | MOCK_F_RING_RESET);
 	mock_mmio_write(f.dev, VIRTIO_MMIO_DEVICE_FEATURES_SEL, 2);
 	assert_int_equal(mock_mmio_read(f.dev, VIRTIO_MMIO_DEVICE_FEATURES), 0);
 	config.mem = &f.ram.mem;
@@ -71,6 +71,9 @@ static void device_refuses_features(void **state)
 	assert_true(found_only("features-version-1"));
 	assert_false(mock_mmio_negotiate(f.dev, MOCK_F_VERSION_1 | MOCK_DEVICE_F_EXTRA));
 	assert_true(found_only("features-dependency"));
+	assert_false(mock_mmio_negotiate(f.dev, MOCK_F_VERSION_1 | MOCK_DEVICE_F_BASE |
+							MOCK_DEVICE_F_EITHER));
+	assert_true(found_only("features-dependency"));
 	/* Refused, so the driver can't go on. */
 	set_status(&f, ACK | DRIVER | DRIVER_OK);
 	assert_true(found_only("status-order"));
@@ -90,6 +93,21 @@ static void device_refuses_features(void **state)
 	mock_mmio_write(f.dev, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 7);
 	mock_mmio_write(f.dev, VIRTIO_MMIO_DRIVER_FEATURES, 1);
 	assert_true(found_only("features-not-offered"));
+	device_teardown(&f);
+}
+
+static void device_feature_may_need_either_of_two(void **state)
+{
+	static const uint64_t others[] = { MOCK_DEVICE_F_OTHER,
+					   MOCK_DEVICE_F_BASE | MOCK_DEVICE_F_EXTRA };
+	struct device_fixture f;
+
+	(void)state;
+	device_setup(&f);
+	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
+		assert_true(mock_mmio_negotiate(f.dev, MOCK_F_VERSION_1 | MOCK_DEVICE_F_EITHER |
+							       others[i]));
+	assert_true(found_nothing());
 	device_teardown(&f);
 }
 
@@ -495,6 +513,7 @@ int main(void)
 		cmocka_unit_test(device_works_with_every_layout),
 		cmocka_unit_test(device_offers_its_features),
 		cmocka_unit_test(device_refuses_features),
+		cmocka_unit_test(device_feature_may_need_either_of_two),
 		cmocka_unit_test(device_keeps_the_order_of_status),
 		cmocka_unit_test(device_does_nothing_before_driver_ok),
 		cmocka_unit_test(device_that_cannot_activate_needs_reset),
