@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moves bytes between a guest's device and the descriptors of a chardev.
+ * Moves bytes between a guest's device and the descriptors of a chardev: its life, its descriptors
+ * and its input.  Output is in chardev_output.c.
  *
- * Output to a terminal or a socket is written by the thread that brings it, as long as the
- * descriptor takes it.  What it doesn't take goes to a ring, which the loop writes out; until it is
- * empty all output queues there, so the order holds.
- *
- * Output to anything else is gathered: a file may block each write for as long as it likes, and a
- * guest prints byte by byte.  It goes to the ring; the first byte there sets a timer, at whose end
- * the loop takes the whole ring and writes it out with no lock held.
- *
- * Input is read by the loop into another ring and offered to the
- * receiver; a receiver that refuses wakes the loop when it has room.  Other threads wake the loop
- * through an eventfd, which needs no memory and goes away with the chardev.
+ * Input is read by the loop into a ring and offered to the receiver; a receiver that refuses wakes
+ * the loop when it has room.  Other threads wake the loop through an eventfd, which needs no memory
+ * and goes away with the chardev.
  */
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -27,22 +19,16 @@
 #include "base/cleanup.h"
 #include "devices/backend/chardev_kind.h"
 
-#define INPUT_CAPACITY  KIB(64)
-#define READ_CHUNK      4096
+#define INPUT_CAPACITY KIB(64)
+#define READ_CHUNK     4096
 
-/* POLLOUT of a pipe promises that much room. */
-#define MAY_BLOCK_CHUNK 512
-
-#define LAST_WORDS_MS   500
-
-/* How long output is gathered: too short for people to notice, long enough for many lines. */
-#define GATHER_NS       5000000
+#define LAST_WORDS_MS  500
 
 static const struct chardev_kind *const kinds[] = {
 	&chardev_stdio, &chardev_file, &chardev_unix, &chardev_pty, &chardev_none,
 };
 
-static void wake(struct chardev *chr)
+void chardev_wake(struct chardev *chr)
 {
 	uint64_t one = 1;
 
@@ -51,142 +37,7 @@ static void wake(struct chardev *chr)
 		return;
 }
 
-/* --- Output --- */
-
-/* Like write(2), but never blocks and never raises SIGPIPE on a socket; -errno. */
-static ssize_t write_some(const struct chardev *chr, const void *buf, size_t len)
-{
-	struct pollfd ready = { .fd = chr->out_fd, .events = POLLOUT };
-	ssize_t n;
-
-	if (chr->out_may_block) {
-		if (poll(&ready, 1, 0) <= 0)
-			return -EAGAIN;
-		len = MIN(len, MAY_BLOCK_CHUNK);
-	}
-	do {
-		n = chr->out_is_socket ? send(chr->out_fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT)
-				       : write(chr->out_fd, buf, len);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
-}
-
-/* Returns how many of @len bytes the descriptor took; all that is wrong with it ends the side. */
-static size_t write_direct_locked(struct chardev *chr, const uint8_t *bytes, size_t len)
-{
-	size_t done = 0;
-
-	while (done < len && chr->out_fd >= 0 && !chr->out_failed) {
-		ssize_t n = write_some(chr, bytes + done, len - done);
-
-		if (n == -EAGAIN || n == 0)
-			break;
-		if (n < 0)
-			chr->out_failed = true;
-		else
-			done += (size_t)n;
-	}
-	return done;
-}
-
-static void flush_locked(struct chardev *chr)
-{
-	const uint8_t *bytes;
-	size_t len, done;
-
-	while ((len = byte_ring_peek(&chr->out, &bytes)) > 0) {
-		done = write_direct_locked(chr, bytes, len);
-		byte_ring_pop(&chr->out, done);
-		if (done < len)
-			break;
-	}
-}
-
-/*
- * On the loop's thread.  Both rings once: what comes meanwhile has set the timer, and the loop has
- * others to serve.
- */
-static void flush_gathered(struct chardev *chr)
-{
-	const uint8_t *bytes;
-	size_t len;
-
-	for (int ring = 0; ring < 2; ring++) {
-		while ((len = byte_ring_peek(&chr->writing, &bytes)) > 0) {
-			ssize_t n = write_some(chr, bytes, len);
-
-			if (n == -EAGAIN || n == 0)
-				return;
-			if (n < 0) {
-				SCOPED_LOCK(&chr->lock);
-
-				chr->out_failed = true;
-				return;
-			}
-			byte_ring_pop(&chr->writing, (size_t)n);
-		}
-		if (ring == 0) {
-			SCOPED_LOCK(&chr->lock);
-			struct byte_ring empty = chr->writing;
-
-			chr->writing = chr->out;
-			chr->out = empty;
-		}
-	}
-}
-
-/* Writes what the descriptor takes.  Return: true if output waits for it to take more. */
-static bool flush(struct chardev *chr, bool *ret_failed)
-{
-	if (chr->out_gathers)
-		flush_gathered(chr);
-	SCOPED_LOCK(&chr->lock);
-
-	if (!chr->out_gathers)
-		flush_locked(chr);
-	*ret_failed = chr->out_failed;
-	return chr->out_gathers ? chr->writing.count > 0 : chr->out.count > 0;
-}
-
-static void gather_locked(struct chardev *chr, const void *buf, size_t len)
-{
-	static const struct itimerspec soon = { .it_value.tv_nsec = GATHER_NS };
-	size_t before = chr->out.count, half = chr->out.capacity / 2;
-
-	chr->dropped += byte_ring_push(&chr->out, buf, len);
-	if (chr->out_fd < 0)
-		return;
-	/* The loop takes the ring before it is full, if it can. */
-	if (before < half && chr->out.count >= half)
-		wake(chr);
-	else if (before == 0)
-		(void)timerfd_settime(chr->gather_fd, 0, &soon, NULL);
-}
-
-void chardev_write(struct chardev *chr, const void *buf, size_t len)
-{
-	const uint8_t *bytes = buf;
-	bool was_empty, was_failed;
-	size_t done = 0;
-	SCOPED_LOCK(&chr->lock);
-
-	if (chr->kind->output_capacity == 0)
-		return;
-	if (chr->out_gathers) {
-		gather_locked(chr, buf, len);
-		return;
-	}
-	was_empty = chr->out.count == 0;
-	was_failed = chr->out_failed;
-	if (was_empty)
-		done = write_direct_locked(chr, bytes, len);
-	if (done == len)
-		return;
-	chr->dropped += byte_ring_push(&chr->out, bytes + done, len - done);
-	/* Once the loop knows, it need not be told for each byte. */
-	if (chr->out_fd >= 0 && (was_empty || chr->out_failed != was_failed))
-		wake(chr);
-}
+/* --- Output: its descriptor.  The bytes are chardev_output.c's. --- */
 
 static void close_output(struct chardev *chr)
 {
@@ -213,7 +64,7 @@ static void update_output(struct chardev *chr)
 
 	if (chr->out_fd < 0)
 		return;
-	waiting = flush(chr, &failed);
+	waiting = chardev_flush_output(chr, &failed);
 	watch = waiting || (chr->kind->reconnects && chr->in_fd < 0);
 	if (!failed && watch && !chr->out_source)
 		r = loop_add(chr->config.loop, chr->out_fd, waiting ? EPOLLOUT : 0, on_output, chr,
@@ -296,7 +147,7 @@ static void update_input(struct chardev *chr)
 		return;
 	if (chr->in_polls) {
 		if (room)
-			wake(chr);
+			chardev_wake(chr);
 	} else if (!room) {
 		loop_remove(chr->in_source);
 		chr->in_source = NULL;
@@ -306,7 +157,7 @@ static void update_input(struct chardev *chr)
 
 		if (r == -EPERM) {
 			chr->in_polls = true;
-			wake(chr);
+			chardev_wake(chr);
 		} else if (r < 0) {
 			close_input(chr);
 		}
@@ -358,13 +209,13 @@ void chardev_resume(struct chardev *chr)
 {
 	if (atomic_load_explicit(&chr->input_blocked, memory_order_relaxed) &&
 	    atomic_exchange(&chr->input_blocked, false))
-		wake(chr);
+		chardev_wake(chr);
 }
 
 void chardev_set_receiver(struct chardev *chr, const struct char_receiver *receiver)
 {
 	chr->receiver = receiver ? *receiver : (struct char_receiver){ 0 };
-	wake(chr);
+	chardev_wake(chr);
 }
 
 /* --- Life --- */
@@ -437,7 +288,7 @@ static void write_last_words(struct chardev *chr)
 	int64_t deadline = now_ms() + LAST_WORDS_MS, left = LAST_WORDS_MS;
 	bool failed = false;
 
-	while (chr->out_fd >= 0 && flush(chr, &failed) && !failed && left > 0) {
+	while (chr->out_fd >= 0 && chardev_flush_output(chr, &failed) && !failed && left > 0) {
 		struct pollfd ready = { .fd = chr->out_fd, .events = POLLOUT };
 
 		(void)poll(&ready, 1, (int)left);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between chardev.c, which moves the bytes, and the files that know how to open each kind.
+ * Between chardev.c and chardev_output.c, which move the bytes, and the files that know how to open
+ * each kind.
  *
  * A chardev has an input and an output side.  chardev_attach() gives it descriptors, each side ends
  * by itself, and the kind is told once both have.
@@ -78,5 +79,16 @@ int chardev_attach(struct chardev *chr, int in_fd, int out_fd, bool out_may_bloc
 
 /** chardev_is_attached() - true while a side is open */
 bool chardev_is_attached(struct chardev *chr);
+
+/** chardev_wake() - have the loop's thread look at everything.  Any thread. */
+void chardev_wake(struct chardev *chr);
+
+/**
+ * chardev_flush_output() - write what the descriptor takes; loop thread
+ * @ret_failed: the descriptor is broken
+ *
+ * Return: true if output waits for it to take more.
+ */
+bool chardev_flush_output(struct chardev *chr, bool *ret_failed);
 
 #endif
