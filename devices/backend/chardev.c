@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -39,6 +40,14 @@ void chardev_wake(struct chardev *chr)
 
 /* --- Output: its descriptor.  The bytes are chardev_output.c's. --- */
 
+/* A side was closed.  The receiver hears of it from the loop: its caller may be anywhere. */
+static void note_end(struct chardev *chr)
+{
+	if (chr->kind->reconnects && !chardev_is_attached(chr))
+		chr->hung_up = true;
+	chardev_wake(chr);
+}
+
 static void close_output(struct chardev *chr)
 {
 	loop_remove(chr->out_source);
@@ -48,7 +57,12 @@ static void close_output(struct chardev *chr)
 		(void)close(chr->out_fd);
 	chr->out_fd = -EBADF;
 	chr->out_failed = false;
+	if (chr->config.session && chr->kind->reconnects) {
+		chr->dropped += chr->out.count;
+		byte_ring_pop(&chr->out, chr->out.count);
+	}
 	(void)pthread_mutex_unlock(&chr->lock);
+	note_end(chr);
 }
 
 static void on_output(void *ctx, uint32_t events);
@@ -104,6 +118,58 @@ void chardev_flush(struct chardev *chr)
 	update_output(chr);
 }
 
+/* --- What the receiver wants to know, besides the input --- */
+
+static void tell_connected(struct chardev *chr, bool connected)
+{
+	if (chr->told_connected == connected || !chr->receiver.connected)
+		return;
+	chr->told_connected = connected;
+	chr->receiver.connected(chr->receiver.ctx, connected);
+}
+
+bool chardev_terminal_size(int fd, struct char_size *ret_size)
+{
+	struct winsize size;
+
+	if (ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_col == 0 || size.ws_row == 0)
+		return false;
+	*ret_size = (struct char_size){ .cols = size.ws_col, .rows = size.ws_row };
+	return true;
+}
+
+static void tell_size(struct chardev *chr)
+{
+	struct char_size size;
+
+	if (!chr->receiver.resized || !chr->kind->get_size || !chr->kind->get_size(chr, &size) ||
+	    (size.cols == chr->told_size.cols && size.rows == chr->told_size.rows))
+		return;
+	chr->told_size = size;
+	chr->receiver.resized(chr->receiver.ctx, size);
+}
+
+static void update_receiver(struct chardev *chr)
+{
+	bool connected = !chr->kind->reconnects || chardev_is_attached(chr);
+
+	/* The next client ends the conversation of the last one, even if nobody listened. */
+	if (chr->hung_up && (connected || chr->in.count == 0)) {
+		chr->hung_up = false;
+		tell_connected(chr, false);
+	}
+	if (connected)
+		tell_connected(chr, true);
+	tell_size(chr);
+	if (chardev_take_room_wanted(chr) && chr->receiver.writable)
+		chr->receiver.writable(chr->receiver.ctx);
+}
+
+void chardev_check_size(struct chardev *chr)
+{
+	tell_size(chr);
+}
+
 /* --- Input --- */
 
 static void on_input(void *ctx, uint32_t events);
@@ -117,6 +183,7 @@ static void close_input(struct chardev *chr)
 	chr->in_fd = -EBADF;
 	chr->in_polls = false;
 	chr->escape_seen = false;
+	note_end(chr);
 	update_output(chr); /* whose end is not seen here any more */
 }
 
@@ -188,6 +255,7 @@ static void on_input(void *ctx, uint32_t events)
 	read_input(chr);
 	deliver_input(chr);
 	update_input(chr);
+	update_receiver(chr);
 }
 
 static void on_wake(void *ctx, uint32_t events)
@@ -203,6 +271,7 @@ static void on_wake(void *ctx, uint32_t events)
 	deliver_input(chr);
 	update_input(chr);
 	update_output(chr);
+	update_receiver(chr);
 }
 
 void chardev_resume(struct chardev *chr)
@@ -215,6 +284,8 @@ void chardev_resume(struct chardev *chr)
 void chardev_set_receiver(struct chardev *chr, const struct char_receiver *receiver)
 {
 	chr->receiver = receiver ? *receiver : (struct char_receiver){ 0 };
+	chr->told_connected = false;
+	chr->told_size = (struct char_size){ 0 };
 	chardev_wake(chr);
 }
 
@@ -231,6 +302,7 @@ int chardev_attach(struct chardev *chr, int in_fd, int out_fd, bool out_may_bloc
 	chr->out_may_block = out_may_block && !chr->out_is_socket;
 	chr->out_gathers = out_fd >= 0 && !chr->out_is_socket && !isatty(out_fd);
 	(void)pthread_mutex_unlock(&chr->lock);
+	update_receiver(chr); /* before there is input */
 	update_input(chr);
 	if (chr->in_fd != in_fd) {
 		close_output(chr);
@@ -269,9 +341,19 @@ static void resume_adaptor(void *ctx)
 	chardev_resume(ctx);
 }
 
+static size_t room_adaptor(void *ctx, size_t want)
+{
+	return chardev_room(ctx, want);
+}
+
 struct char_backend chardev_backend(struct chardev *chr)
 {
-	return (struct char_backend){ write_adaptor, resume_adaptor, chr };
+	return (struct char_backend){
+		.write = write_adaptor,
+		.resume = resume_adaptor,
+		.room = room_adaptor,
+		.ctx = chr,
+	};
 }
 
 static int64_t now_ms(void)

@@ -16,6 +16,10 @@
  * whoever connects late still reads the last 64 KiB of the boot log.  Files and pipes, but no
  * terminal and no socket, get their output some milliseconds late and in large pieces.
  *
+ * A device that asks chardev_room() before it writes loses nothing to somebody who reads slowly.
+ * Somebody is at the other end of a unix: while a client is connected, and of all else always.  The
+ * size of the terminal is known for stdio, and of a pty whenever something is typed there.
+ *
  * Input waits in a buffer of 64 KiB until the guest takes it; when that is full the host isn't read
  * (a terminal's escapes neither) until there is room, so that none is lost.
  *
@@ -34,6 +38,11 @@ struct chardev_config {
 	struct loop *loop;       /* borrowed; outlives the chardev */
 	void (*quit)(void *ctx); /* Ctrl-A x was typed; loop thread; may be NULL */
 	void *quit_ctx;
+	/*
+	 * Each client is a conversation of its own: what a client of unix: did not read, or what is
+	 * written while there is none, is dropped and not kept for the next.
+	 */
+	bool session;
 };
 
 /**
@@ -54,11 +63,26 @@ int chardev_create(const char *spec, const struct chardev_config *config, struct
  */
 void chardev_destroy(struct chardev *chr);
 
-/** chardev_set_receiver() - who takes the input; NULL: nobody.  Before the loop or on its thread */
+/**
+ * chardev_set_receiver() - who takes the input; NULL: nobody.  Before the loop or on its thread
+ *
+ * A new receiver is told soon who is connected and how large the terminal is.
+ */
 void chardev_set_receiver(struct chardev *chr, const struct char_receiver *receiver);
 
 /** chardev_write() - output of the guest.  Any thread; never blocks. */
 void chardev_write(struct chardev *chr, const void *buf, size_t len);
+
+/**
+ * chardev_room() - how many of @want bytes can be written without dropping any.  Any thread.
+ *
+ * Return: @want, or less: then the receiver's writable() is called when there is more.  Where
+ * nobody will ever take the output, @want.
+ */
+size_t chardev_room(struct chardev *chr, size_t want);
+
+/** chardev_check_size() - the terminal may have another size.  Loop thread; for SIGWINCH. */
+void chardev_check_size(struct chardev *chr);
 
 /**
  * chardev_flush() - hand the host what was written until now, as far as it takes it.  Loop thread.
@@ -70,7 +94,7 @@ void chardev_flush(struct chardev *chr);
 /** chardev_resume() - the receiver has room again.  Any thread; cheap if nothing waits. */
 void chardev_resume(struct chardev *chr);
 
-/** chardev_backend() - chardev_write() and chardev_resume() in the form that devices want */
+/** chardev_backend() - chardev_write() and the like in the form that devices want */
 struct char_backend chardev_backend(struct chardev *chr);
 
 /**

@@ -26,6 +26,8 @@ struct chardev_kind {
 	 * NULL.
 	 */
 	size_t (*filter)(struct chardev *chr, uint8_t *buf, size_t len);
+	/* The size of the terminal; returns false if it isn't known.  May be NULL. */
+	bool (*get_size)(struct chardev *chr, struct char_size *ret_size);
 	/* True if both sides are one connection, whose end lets another client in. */
 	bool reconnects;
 };
@@ -52,6 +54,9 @@ struct chardev {
 	struct loop_source *extra_source;
 	bool escape;      /* the kind's own: stdio interprets Ctrl-A */
 	bool escape_seen; /* Ctrl-A was the last byte */
+	bool hung_up;     /* a client has gone, and the receiver wasn't told yet */
+	bool told_connected;
+	struct char_size told_size;
 
 	/*
 	 * Protects what follows, which the loop thread alone changes but for out, out_failed and
@@ -64,6 +69,7 @@ struct chardev {
 	bool out_may_block;   /* O_NONBLOCK is not ours to set: poll(2) before each write */
 	bool out_gathers;     /* the loop alone writes, many bytes at a time */
 	bool out_failed;      /* the loop is to end the output side */
+	bool room_wanted;     /* the receiver waits for room in out */
 	uint64_t dropped;
 };
 
@@ -80,6 +86,9 @@ int chardev_attach(struct chardev *chr, int in_fd, int out_fd, bool out_may_bloc
 /** chardev_is_attached() - true while a side is open */
 bool chardev_is_attached(struct chardev *chr);
 
+/** chardev_terminal_size() - the size of the terminal @fd; Return: false if it has or knows none */
+bool chardev_terminal_size(int fd, struct char_size *ret_size);
+
 /** chardev_wake() - have the loop's thread look at everything.  Any thread. */
 void chardev_wake(struct chardev *chr);
 
@@ -90,5 +99,8 @@ void chardev_wake(struct chardev *chr);
  * Return: true if output waits for it to take more.
  */
 bool chardev_flush_output(struct chardev *chr, bool *ret_failed);
+
+/** chardev_take_room_wanted() - true, once, if the receiver waits for room and there is some */
+bool chardev_take_room_wanted(struct chardev *chr);
 
 #endif

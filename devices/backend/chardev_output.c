@@ -105,6 +105,24 @@ static void flush_gathered(struct chardev *chr)
 	}
 }
 
+/* Will the output that is kept ever be less? */
+static bool is_drained_locked(const struct chardev *chr)
+{
+	return chr->out_fd >= 0 && !chr->out_failed && chr->kind->output_capacity > 0;
+}
+
+/* Is there room that is worth being told of? */
+static bool has_room_locked(const struct chardev *chr)
+{
+	return !is_drained_locked(chr) || byte_ring_space(&chr->out) >= chr->out.capacity / 2;
+}
+
+static void tell_of_room_locked(struct chardev *chr)
+{
+	if (chr->room_wanted && has_room_locked(chr))
+		chardev_wake(chr);
+}
+
 bool chardev_flush_output(struct chardev *chr, bool *ret_failed)
 {
 	if (chr->out_gathers)
@@ -114,6 +132,7 @@ bool chardev_flush_output(struct chardev *chr, bool *ret_failed)
 	if (!chr->out_gathers)
 		flush_locked(chr);
 	*ret_failed = chr->out_failed;
+	tell_of_room_locked(chr);
 	return chr->out_gathers ? chr->writing.count > 0 : chr->out.count > 0;
 }
 
@@ -132,6 +151,29 @@ static void gather_locked(struct chardev *chr, const void *buf, size_t len)
 		(void)timerfd_settime(chr->gather_fd, 0, &soon, NULL);
 }
 
+size_t chardev_room(struct chardev *chr, size_t want)
+{
+	size_t space;
+	SCOPED_LOCK(&chr->lock);
+
+	space = byte_ring_space(&chr->out);
+	if (space >= want || !is_drained_locked(chr))
+		return want;
+	chr->room_wanted = true;
+	tell_of_room_locked(chr);
+	return space;
+}
+
+bool chardev_take_room_wanted(struct chardev *chr)
+{
+	SCOPED_LOCK(&chr->lock);
+
+	if (!chr->room_wanted || !has_room_locked(chr))
+		return false;
+	chr->room_wanted = false;
+	return true;
+}
+
 void chardev_write(struct chardev *chr, const void *buf, size_t len)
 {
 	const uint8_t *bytes = buf;
@@ -141,6 +183,10 @@ void chardev_write(struct chardev *chr, const void *buf, size_t len)
 
 	if (chr->kind->output_capacity == 0)
 		return;
+	if (chr->config.session && chr->kind->reconnects && chr->out_fd < 0) {
+		chr->dropped += len;
+		return;
+	}
 	if (chr->out_gathers) {
 		gather_locked(chr, buf, len);
 		return;

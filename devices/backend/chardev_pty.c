@@ -54,6 +54,11 @@ static int pty_open(struct chardev *chr, const char *arg, struct error *error)
 	return 0;
 }
 
+static bool pty_get_size(struct chardev *chr, struct char_size *ret_size)
+{
+	return chardev_terminal_size(chr->extra_fd, ret_size);
+}
+
 static void pty_close(struct chardev *chr)
 {
 	cleanup_close(&chr->extra_fd);
@@ -64,4 +69,5 @@ const struct chardev_kind chardev_pty = {
 	.output_capacity = KIB(64),
 	.open = pty_open,
 	.close = pty_close,
+	.get_size = pty_get_size,
 };

@@ -70,6 +70,13 @@ static void stdio_close(struct chardev *chr)
 		terminal_leave_raw();
 }
 
+static bool stdio_get_size(struct chardev *chr, struct char_size *ret_size)
+{
+	(void)chr;
+	return chardev_terminal_size(STDOUT_FILENO, ret_size) ||
+	       chardev_terminal_size(STDIN_FILENO, ret_size);
+}
+
 /* Returns true if @byte, typed after Ctrl-A, is to be sent. */
 static bool run_escape(struct chardev *chr, uint8_t byte)
 {
@@ -112,4 +119,5 @@ const struct chardev_kind chardev_stdio = {
 	.open = stdio_open,
 	.close = stdio_close,
 	.filter = stdio_filter,
+	.get_size = stdio_get_size,
 };

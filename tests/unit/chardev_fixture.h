@@ -3,8 +3,12 @@
 #ifndef GLASSBOX_TESTS_UNIT_CHARDEV_FIXTURE_H
 #define GLASSBOX_TESTS_UNIT_CHARDEV_FIXTURE_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "devices/backend/chardev.h"
 #include "tests/unit/cmocka_all.h"
@@ -38,8 +42,8 @@ static inline void host_quit(void *ctx)
 
 static inline void host_open(struct host *host, const char *spec)
 {
-	struct chardev_config config = { host->loop, host_quit, host };
-	struct char_receiver receiver = { host_receive, host };
+	struct chardev_config config = { .loop = host->loop, .quit = host_quit, .quit_ctx = host };
+	struct char_receiver receiver = { .receive = host_receive, .ctx = host };
 	struct error error = { 0 };
 
 	if (chardev_create(spec, &config, &host->chr, &error) < 0)
@@ -72,6 +76,36 @@ static inline int host_teardown(void **state)
 	loop_destroy(host->loop);
 	free(host);
 	return 0;
+}
+
+/* A client of a chardev that is a socket. */
+static inline int connect_to(const struct chardev *chr)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s",
+		       chardev_address(chr) + strlen("unix:"));
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
+/* Reads what is there, letting the loop bring more; returns the number of bytes. */
+static inline size_t read_all(struct loop *loop, int fd, uint8_t *buf, size_t size)
+{
+	size_t count = 0;
+
+	for (int idle = 0; idle < 3;) {
+		ssize_t n = read(fd, buf + count, size - count);
+
+		if (n > 0)
+			count += (size_t)n;
+		else if (n == 0)
+			break;
+		idle = n > 0 ? 0 : idle + 1;
+		loop_turn(loop);
+	}
+	return count;
 }
 
 static inline void host_print(struct host *host, const char *text)

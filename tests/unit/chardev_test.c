@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 
 #include "base/cleanup.h"
@@ -115,37 +114,16 @@ static int unix_setup(void **state)
 
 static int connect_client(struct host *host)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = connect_to(host->chr);
 
-	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", chardev_address(host->chr) + 5);
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	loop_turns(host->loop, 2);
 	return fd;
-}
-
-/* Reads what is there, letting the loop bring more; returns the number of bytes. */
-static size_t read_all(struct host *host, int fd, uint8_t *buf, size_t size)
-{
-	size_t count = 0;
-
-	for (int idle = 0; idle < 3;) {
-		ssize_t n = read(fd, buf + count, size - count);
-
-		if (n > 0)
-			count += (size_t)n;
-		else if (n == 0)
-			break;
-		idle = n > 0 ? 0 : idle + 1;
-		loop_turn(host->loop);
-	}
-	return count;
 }
 
 static bool reads(struct host *host, int fd, const char *text)
 {
 	uint8_t buf[64];
-	size_t n = read_all(host, fd, buf, sizeof(buf));
+	size_t n = read_all(host->loop, fd, buf, sizeof(buf));
 
 	return n == strlen(text) && memcmp(buf, text, n) == 0;
 }
@@ -186,7 +164,7 @@ static void unix_keeps_the_last_output_for_whoever_connects(void **state)
 	}
 	assert_int_equal(chardev_dropped(host->chr), 1000);
 	fd = connect_client(host);
-	assert_int_equal(read_all(host, fd, buf, sizeof(buf)), KEPT);
+	assert_int_equal(read_all(host->loop, fd, buf, sizeof(buf)), KEPT);
 	for (size_t i = 0; i < KEPT; i++)
 		assert_int_equal(buf[i], pattern(i + 1000));
 	host_print(host, "on");
@@ -252,7 +230,7 @@ static void unix_client_that_does_not_read_blocks_nobody(void **state)
 	loop_turns(host->loop, 3);
 	dropped = (size_t)chardev_dropped(host->chr);
 	assert_true(dropped > 0);
-	got = read_all(host, fd, buf, sizeof(buf));
+	got = read_all(host->loop, fd, buf, sizeof(buf));
 	assert_int_equal(got + dropped, total);
 	/* What came last is there, in order. */
 	for (size_t i = 1; i <= KEPT; i++)
@@ -290,7 +268,7 @@ static void unix_paste_arrives_whole_through_a_small_fifo(void **state)
 static void unix_input_waits_for_a_receiver(void **state)
 {
 	struct host *host = *state;
-	struct char_receiver receiver = { host_receive, host };
+	struct char_receiver receiver = { .receive = host_receive, .ctx = host };
 	_cleanup_close_ int fd = -EBADF;
 
 	chardev_set_receiver(host->chr, NULL);
@@ -364,7 +342,7 @@ static void pty_output_nobody_reads_is_bounded_and_resumes(void **state)
 	}
 	fd = open(chardev_address(host->chr), O_RDWR | O_NOCTTY | O_NONBLOCK);
 	for (int i = 0; i < 1000 && got + chardev_dropped(host->chr) < total; i++) {
-		got += read_all(host, fd, buf + got, sizeof(buf) - got);
+		got += read_all(host->loop, fd, buf + got, sizeof(buf) - got);
 		(void)usleep(1000); /* the kernel moves bytes between the ends by itself */
 	}
 	assert_int_equal(got + chardev_dropped(host->chr), total);

@@ -50,7 +50,8 @@ static int line_setup(void **state)
 
 	assert_non_null(line);
 	config.irq = recorded_irq_line(&line->irq);
-	config.backend = (struct char_backend){ line_write, line_resume, line };
+	config.backend =
+		(struct char_backend){ .write = line_write, .resume = line_resume, .ctx = line };
 	assert_int_equal(serial_create(&config, &line->dev), 0);
 	*state = line;
 	return 0;
