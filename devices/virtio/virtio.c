@@ -173,8 +173,12 @@ static void activate(struct virtio_dev *vdev)
 	if (vdev->transport)
 		vdev->transport->start(vdev->transport_ctx);
 	/* For chains that came before: whoever notified of them too early is served now. */
-	for (unsigned q = 0; q < vdev->nr_queues; q++)
-		virtio_dev_again(vdev, q);
+	for (unsigned q = 0; q < vdev->nr_queues; q++) {
+		if (virtio_dev_is_served_elsewhere(vdev))
+			virtio_queue_start(vdev, q);
+		else
+			virtio_dev_again(vdev, q);
+	}
 }
 
 uint8_t virtio_dev_read_status(struct virtio_dev *vdev)

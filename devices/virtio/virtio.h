@@ -35,7 +35,12 @@
 
 struct virtio_dev;
 
-/* All but queue_ready and destroy may be NULL. */
+/*
+ * All but destroy may be NULL, and but one of queue_ready and queue_start: the first is for a
+ * device that serves its queues itself, the second for one whose queues are served elsewhere, by
+ * somebody who shares the guest's memory.  The rings of the latter are set up and checked as
+ * everybody's, and then never touched here.
+ */
 struct virtio_ops {
 	/*
 	 * The driver's features were accepted, FEATURES_OK: it may read configuration that depends
@@ -50,15 +55,23 @@ struct virtio_ops {
 	/* There may be chains in queue @q.  Also called with nothing there. */
 	void (*queue_ready)(struct virtio_dev *vdev, unsigned q);
 	/*
+	 * Queue @q is on, and the device active: hand its rings (struct virtqueue, `host`) to
+	 * whoever serves it.  That one finds the driver's notifications at virtio_dev_doorbell(),
+	 * the first of which comes at once; what it has to tell the driver goes to
+	 * virtio_dev_interrupt().
+	 * Return: 0; after -errno the device needs a reset.
+	 */
+	int (*queue_start)(struct virtio_dev *vdev, unsigned q);
+	/*
 	 * The driver writes configuration.  @off and @len lie within it; the device puts into
 	 * vdev->config what it accepts.
 	 */
 	void (*config_write)(struct virtio_dev *vdev, unsigned off, const void *buf, unsigned len);
 	/*
 	 * Queue @q is about to be turned off.  When this returns, no chain of it is touched any
-	 * more: not by the device, not by a backend, not by the kernel on behalf of one.  Pushing
-	 * what is in flight is fine.  A device whose chains never outlive queue_ready has nothing
-	 * to do.
+	 * more: not by the device, not by a backend, not by the kernel on behalf of one, and its
+	 * doorbell is nobody else's to read.  Pushing what is in flight is fine.  A device whose
+	 * chains never outlive queue_ready has nothing to do.  It may not have been started.
 	 */
 	void (*queue_stop)(struct virtio_dev *vdev, unsigned q);
 	/* Back to the state before activate.  All queues have been stopped. */
@@ -98,9 +111,9 @@ struct virtio_transport_ops {
 struct virtio_doorbell {
 	struct virtio_dev *vdev;
 	unsigned queue;
-	int eventfd; /* -EBADF without a loop */
-	struct loop_source *source;
-	uint64_t own; /* of the eventfd's count, what virtio_dev itself added */
+	int eventfd; /* -EBADF without a loop, unless the queue is served elsewhere */
+	struct loop_source *source; /* NULL for one that is */
+	uint64_t own;               /* of the eventfd's count, what virtio_dev itself added */
 };
 
 struct virtio_dev {
@@ -150,6 +163,12 @@ void virtio_dev_destroy(struct virtio_dev *vdev);
 
 /* ---- for devices ---- */
 
+/** virtio_dev_is_served_elsewhere() - see struct virtio_ops */
+static inline bool virtio_dev_is_served_elsewhere(const struct virtio_dev *vdev)
+{
+	return vdev->class->ops->queue_start;
+}
+
 static inline bool virtio_dev_has_feature(const struct virtio_dev *vdev, uint64_t feature)
 {
 	return vdev->accepted & feature;
@@ -175,8 +194,15 @@ void virtio_dev_config_changed(struct virtio_dev *vdev);
  */
 void virtio_dev_needs_reset(struct virtio_dev *vdev);
 
-/** virtio_dev_again() - have queue_ready called for @q soon, on the loop's thread */
+/**
+ * virtio_dev_again() - have queue_ready called for @q soon, on the loop's thread
+ *
+ * For a queue that is served elsewhere it rings the doorbell.
+ */
 void virtio_dev_again(struct virtio_dev *vdev, unsigned q);
+
+/** virtio_dev_interrupt() - whoever serves @q elsewhere wants the driver to be interrupted */
+void virtio_dev_interrupt(struct virtio_dev *vdev, unsigned q);
 
 /* ---- for transports ---- */
 

@@ -23,11 +23,14 @@ static int doorbell_init(struct virtio_dev *vdev, unsigned q)
 	doorbell->vdev = vdev;
 	doorbell->queue = q;
 	doorbell->eventfd = -EBADF;
-	if (!vdev->loop)
+	if (!vdev->loop && !virtio_dev_is_served_elsewhere(vdev))
 		return 0;
 	doorbell->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (doorbell->eventfd < 0)
 		return -errno;
+	/* A count that was read here would be lost to the one who waits for it. */
+	if (virtio_dev_is_served_elsewhere(vdev))
+		return 0;
 	return loop_add(vdev->loop, doorbell->eventfd, EPOLLIN, on_doorbell, doorbell,
 			&doorbell->source);
 }
@@ -138,6 +141,7 @@ void virtio_dev_queue_enable(struct virtio_dev *vdev, unsigned q)
 	/* The device as a whole is out of order: this queue is, too. */
 	vq->broken = vdev->status & VIRTIO_S_NEEDS_RESET;
 	trace_queue(vdev, vq);
+	virtio_queue_start(vdev, q);
 }
 
 void virtio_queue_stop(struct virtio_dev *vdev, unsigned q)
@@ -194,6 +198,22 @@ static bool can_serve(const struct virtio_dev *vdev, const struct virtqueue *vq)
 	return vdev->active && !(vdev->status & VIRTIO_S_NEEDS_RESET) && vq->enabled;
 }
 
+void virtio_queue_start(struct virtio_dev *vdev, unsigned q)
+{
+	int r;
+
+	if (!virtio_dev_is_served_elsewhere(vdev) || !can_serve(vdev, &vdev->queues[q]))
+		return;
+	r = vdev->class->ops->queue_start(vdev, q);
+	if (r < 0) {
+		virtio_finding(vdev->name, q, VIRTIO_RULE_DEVICE_FAILED, (uint64_t)-r);
+		virtio_dev_needs_reset(vdev);
+		return;
+	}
+	/* For chains that came before, and to say that it may begin. */
+	virtio_dev_again(vdev, q);
+}
+
 /* Has the loop's thread come back to the queue. */
 static void ring_own_doorbell(struct virtio_doorbell *doorbell)
 {
@@ -220,18 +240,23 @@ void virtio_dev_again(struct virtio_dev *vdev, unsigned q)
 {
 	if (!can_serve(vdev, &vdev->queues[q]))
 		return;
-	if (vdev->loop)
+	if (vdev->doorbells[q].eventfd >= 0)
 		ring_own_doorbell(&vdev->doorbells[q]);
 	else
 		serve(vdev, q);
 }
 
-static void trace_kick(const struct virtqueue *vq, const char *via)
+static void trace_kick(const struct virtio_dev *vdev, const struct virtqueue *vq, const char *via)
 {
+	uint16_t avail;
+
 	/* Looks into the ring, so only for those who want to know. */
-	if (trace_virtio_kick_enabled())
-		trace_virtio_kick(vq->device, vq->index, virtqueue_avail_index(vq), vq->last_avail,
-				  via);
+	if (!trace_virtio_kick_enabled())
+		return;
+	avail = virtqueue_avail_index(vq);
+	/* How far somebody else has come with the queue is not known here. */
+	trace_virtio_kick(vq->device, vq->index, avail,
+			  virtio_dev_is_served_elsewhere(vdev) ? avail : vq->last_avail, via);
 }
 
 /* May the driver notify now?  (3.1.1, 2.9) */
@@ -256,7 +281,7 @@ void virtio_dev_kick(struct virtio_dev *vdev, uint32_t q)
 		virtio_finding(vdev->name, VIRTIO_NO_QUEUE, VIRTIO_RULE_NOTIFY_QUEUE, q);
 		return;
 	}
-	trace_kick(vq, "exit");
+	trace_kick(vdev, vq, "exit");
 	if (may_notify(vdev, vq))
 		virtio_dev_again(vdev, q);
 }
@@ -276,7 +301,7 @@ static void on_doorbell(void *ctx, uint32_t events)
 	own = doorbell->own;
 	doorbell->own = 0;
 	if (count > own) {
-		trace_kick(vq, "doorbell");
+		trace_kick(vdev, vq, "doorbell");
 		if (!may_notify(vdev, vq))
 			return;
 	}
@@ -288,6 +313,14 @@ int virtio_dev_doorbell(const struct virtio_dev *vdev, unsigned q)
 	return vdev->doorbells[q].eventfd;
 }
 
+static enum trace_irq_decision signal_queue(struct virtio_dev *vdev, unsigned q,
+					    uint16_t *ret_vector)
+{
+	if (!vdev->transport)
+		return TRACE_IRQ_MASKED;
+	return vdev->transport->signal_queue(vdev->transport_ctx, q, ret_vector);
+}
+
 void virtio_dev_signal_queue(struct virtio_dev *vdev, unsigned q)
 {
 	struct virtqueue *vq = &vdev->queues[q];
@@ -297,10 +330,18 @@ void virtio_dev_signal_queue(struct virtio_dev *vdev, unsigned q)
 	/* Nothing to tell: not even that it was suppressed. */
 	if (vq->unsignalled == 0)
 		return;
-	if (virtqueue_should_signal(vq)) {
-		decision = TRACE_IRQ_MASKED;
-		if (vdev->transport)
-			decision = vdev->transport->signal_queue(vdev->transport_ctx, q, &vector);
-	}
+	if (virtqueue_should_signal(vq))
+		decision = signal_queue(vdev, q, &vector);
 	trace_virtio_irq(vdev->name, q, vector, decision, vq->used_event);
+}
+
+void virtio_dev_interrupt(struct virtio_dev *vdev, unsigned q)
+{
+	enum trace_irq_decision decision;
+	uint16_t vector = 0;
+
+	if (!can_serve(vdev, &vdev->queues[q]))
+		return;
+	decision = signal_queue(vdev, q, &vector);
+	trace_virtio_irq(vdev->name, q, vector, decision, 0);
 }

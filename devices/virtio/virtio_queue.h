@@ -10,6 +10,9 @@ int virtio_queues_init(struct virtio_dev *vdev, const struct virtio_dev_config *
 	__must_check;
 void virtio_queues_deinit(struct virtio_dev *vdev);
 
+/** virtio_queue_start() - if queue @q is on, and served elsewhere: begin to serve it */
+void virtio_queue_start(struct virtio_dev *vdev, unsigned q);
+
 /** virtio_queue_stop() - turn queue @q off, its chains given up; fine if it is off */
 void virtio_queue_stop(struct virtio_dev *vdev, unsigned q);
 
