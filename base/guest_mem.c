@@ -20,9 +20,24 @@ int guest_mem_add_region(struct guest_mem *mem, uint64_t gpa, uint64_t size, voi
 	}
 	for (at = mem->nr_regions; at > 0 && mem->regions[at - 1].gpa > gpa; at--)
 		mem->regions[at] = mem->regions[at - 1];
-	mem->regions[at] = (struct guest_mem_region){ .gpa = gpa, .size = size, .hva = hva };
+	mem->regions[at] =
+		(struct guest_mem_region){ .gpa = gpa, .size = size, .hva = hva, .fd = -EBADF };
 	mem->nr_regions++;
 	return 0;
+}
+
+int guest_mem_set_file(struct guest_mem *mem, uint64_t gpa, int fd, uint64_t offset)
+{
+	for (unsigned i = 0; i < mem->nr_regions; i++) {
+		struct guest_mem_region *region = &mem->regions[i];
+
+		if (region->gpa != gpa)
+			continue;
+		region->fd = fd;
+		region->fd_offset = offset;
+		return 0;
+	}
+	return -ENOENT;
 }
 
 static const struct guest_mem_region *find_region(const struct guest_mem *mem, uint64_t gpa)

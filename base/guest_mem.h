@@ -17,6 +17,8 @@ struct guest_mem_region {
 	uint64_t gpa;  /* first address */
 	uint64_t size; /* bytes; the region is [gpa, gpa + size) */
 	uint8_t *hva;
+	int fd;             /* the file that hva is a shared mapping of; -EBADF: none */
+	uint64_t fd_offset; /* of the region in it */
 };
 
 struct guest_mem {
@@ -31,6 +33,16 @@ struct guest_mem {
  */
 int guest_mem_add_region(struct guest_mem *mem, uint64_t gpa, uint64_t size, void *hva)
 	__must_check;
+
+/**
+ * guest_mem_set_file() - say that the region at @gpa is a shared mapping of @fd
+ * @fd: borrowed for as long as the memory is
+ * @offset: of the region's first byte in the file
+ *
+ * For those who hand the memory to another process.  Return: 0; -ENOENT if no region begins at
+ * @gpa.
+ */
+int guest_mem_set_file(struct guest_mem *mem, uint64_t gpa, int fd, uint64_t offset) __must_check;
 
 /**
  * guest_mem_ptr() - host pointer to [@gpa, @gpa + @len)

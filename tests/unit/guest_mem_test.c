@@ -33,6 +33,19 @@ static void add_region_refuses_overlap_and_overflow(void **state)
 	assert_int_equal(guest_mem_size(&mem), 3 * 4096);
 }
 
+static void file_belongs_to_a_region(void **state)
+{
+	struct guest_mem mem = three_regions();
+
+	(void)state;
+	assert_true(mem.regions[0].fd < 0 && mem.regions[1].fd < 0 && mem.regions[2].fd < 0);
+	assert_int_equal(guest_mem_set_file(&mem, GIB(4), 7, MIB(16)), 0);
+	assert_int_equal(mem.regions[2].fd, 7);
+	assert_int_equal(mem.regions[2].fd_offset, MIB(16));
+	assert_int_equal(guest_mem_set_file(&mem, 1, 8, 0), -ENOENT);
+	assert_true(mem.regions[0].fd < 0 && mem.regions[1].fd < 0);
+}
+
 static void ptr_stays_in_one_region(void **state)
 {
 	struct guest_mem mem = three_regions();
@@ -67,6 +80,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(add_region_refuses_overlap_and_overflow),
+		cmocka_unit_test(file_belongs_to_a_region),
 		cmocka_unit_test(ptr_stays_in_one_region),
 		cmocka_unit_test(copies_cross_touching_regions_only),
 	};
