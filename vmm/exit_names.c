@@ -1,65 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of exits and exceptions. */
-#include <linux/kvm.h>
-
 #include "vmm/exit_names.h"
-
-/* Newer than the headers of the oldest system we build on. */
-#ifndef KVM_EXIT_LOONGARCH_IOCSR
-#define KVM_EXIT_LOONGARCH_IOCSR 38
-#endif
-#ifndef KVM_EXIT_MEMORY_FAULT
-#define KVM_EXIT_MEMORY_FAULT 39
-#endif
-#ifndef KVM_EXIT_TDX
-#define KVM_EXIT_TDX 40
-#endif
-
-#define NAME(constant) [constant] = #constant
-
-static const char *const kvm_exits[] = {
-	NAME(KVM_EXIT_UNKNOWN),
-	NAME(KVM_EXIT_EXCEPTION),
-	NAME(KVM_EXIT_IO),
-	NAME(KVM_EXIT_HYPERCALL),
-	NAME(KVM_EXIT_DEBUG),
-	NAME(KVM_EXIT_HLT),
-	NAME(KVM_EXIT_MMIO),
-	NAME(KVM_EXIT_IRQ_WINDOW_OPEN),
-	NAME(KVM_EXIT_SHUTDOWN),
-	NAME(KVM_EXIT_FAIL_ENTRY),
-	NAME(KVM_EXIT_INTR),
-	NAME(KVM_EXIT_SET_TPR),
-	NAME(KVM_EXIT_TPR_ACCESS),
-	NAME(KVM_EXIT_S390_SIEIC),
-	NAME(KVM_EXIT_S390_RESET),
-	NAME(KVM_EXIT_DCR),
-	NAME(KVM_EXIT_NMI),
-	NAME(KVM_EXIT_INTERNAL_ERROR),
-	NAME(KVM_EXIT_OSI),
-	NAME(KVM_EXIT_PAPR_HCALL),
-	NAME(KVM_EXIT_S390_UCONTROL),
-	NAME(KVM_EXIT_WATCHDOG),
-	NAME(KVM_EXIT_S390_TSCH),
-	NAME(KVM_EXIT_EPR),
-	NAME(KVM_EXIT_SYSTEM_EVENT),
-	NAME(KVM_EXIT_S390_STSI),
-	NAME(KVM_EXIT_IOAPIC_EOI),
-	NAME(KVM_EXIT_HYPERV),
-	NAME(KVM_EXIT_ARM_NISV),
-	NAME(KVM_EXIT_X86_RDMSR),
-	NAME(KVM_EXIT_X86_WRMSR),
-	NAME(KVM_EXIT_DIRTY_RING_FULL),
-	NAME(KVM_EXIT_AP_RESET_HOLD),
-	NAME(KVM_EXIT_X86_BUS_LOCK),
-	NAME(KVM_EXIT_XEN),
-	NAME(KVM_EXIT_RISCV_SBI),
-	NAME(KVM_EXIT_RISCV_CSR),
-	NAME(KVM_EXIT_NOTIFY),
-	NAME(KVM_EXIT_LOONGARCH_IOCSR),
-	NAME(KVM_EXIT_MEMORY_FAULT),
-	NAME(KVM_EXIT_TDX),
-};
+#include "base/kvm_reasons.h"
 
 static const char *const vmx_exits[] = {
 	[0] = "exception or NMI",
@@ -183,7 +125,7 @@ static const char *lookup(const char *const *names, size_t nr, uint64_t number)
 
 const char *kvm_exit_reason_name(unsigned reason)
 {
-	const char *name = lookup(kvm_exits, ARRAY_SIZE(kvm_exits), reason);
+	const char *name = kvm_reason_name(reason);
 
 	return name ? name : "an exit this program does not know";
 }

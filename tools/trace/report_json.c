@@ -4,7 +4,7 @@
 #include <jansson.h>
 
 #include "base/cleanup.h"
-#include "tools/trace/kvm_reasons.h"
+#include "base/kvm_reasons.h"
 #include "tools/trace/report_internal.h"
 
 /* Owned references; NULL means out of memory, which jansson's functions pass on. */

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "tools/trace/kvm_reasons.h"
+#include "base/kvm_reasons.h"
 #include "tools/trace/report_internal.h"
 
 #define NAME_COLUMNS 34

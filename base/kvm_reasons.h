@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The names of KVM's exit reasons (linux/kvm.h). */
-#ifndef GLASSBOX_TOOLS_TRACE_KVM_REASONS_H
-#define GLASSBOX_TOOLS_TRACE_KVM_REASONS_H
+/* The names of KVM's exit reasons (linux/kvm.h).  A constant table: any thread. */
+#ifndef GLASSBOX_BASE_KVM_REASONS_H
+#define GLASSBOX_BASE_KVM_REASONS_H
 
 #include "base/util.h"
 
