@@ -29,7 +29,7 @@ int loop_create(struct loop **ret_loop) __must_check;
 void loop_destroy(struct loop *loop);
 
 /**
- * loop_add() - watch @fd (borrowed) for @events (an EPOLL* mask, level-triggered)
+ * loop_add() - watch @fd (borrowed) for @events (an EPOLL* mask; level-triggered without EPOLLET)
  *
  * Return: 0 or -errno.  The source is owned by the loop until loop_remove().
  */
