@@ -61,6 +61,15 @@ static const struct rule rules[] = {
 	[VIRTIO_RULE_BLK_RANGE] = { "blk-range", "5.2.6.1" },
 	[VIRTIO_RULE_BLK_READ_ONLY] = { "blk-read-only", "5.2.6.2" },
 	[VIRTIO_RULE_BLK_FLAGS] = { "blk-flags", "5.2.6.2" },
+	[VIRTIO_RULE_VSOCK_BUFFER] = { "vsock-buffer", "5.10.6.4" },
+	[VIRTIO_RULE_VSOCK_HEADER] = { "vsock-header", "5.10.6.4" },
+	[VIRTIO_RULE_VSOCK_LENGTH] = { "vsock-length", "5.10.6" },
+	[VIRTIO_RULE_VSOCK_CID] = { "vsock-cid", "5.10.6.4.1" },
+	[VIRTIO_RULE_VSOCK_TYPE] = { "vsock-type", "5.10.6.4.1" },
+	[VIRTIO_RULE_VSOCK_OP] = { "vsock-op", "5.10.6" },
+	[VIRTIO_RULE_VSOCK_STATE] = { "vsock-state", "5.10.6.5" },
+	[VIRTIO_RULE_VSOCK_CREDIT] = { "vsock-credit", "5.10.6.3.1" },
+	[VIRTIO_RULE_VSOCK_FLAGS] = { "vsock-flags", "5.10.6.5" },
 };
 _Static_assert(ARRAY_SIZE(rules) == VIRTIO_RULE_COUNT, "a name for each rule");
 

@@ -64,6 +64,15 @@ enum virtio_rule {
 	VIRTIO_RULE_BLK_RANGE,            /* beyond the capacity, or more than the device said */
 	VIRTIO_RULE_BLK_READ_ONLY,        /* a request to change a read-only disk */
 	VIRTIO_RULE_BLK_FLAGS,            /* flags of a discard or write zeroes request */
+	VIRTIO_RULE_VSOCK_BUFFER,         /* of the wrong direction, or too small for a packet */
+	VIRTIO_RULE_VSOCK_HEADER,         /* packet shorter than its header */
+	VIRTIO_RULE_VSOCK_LENGTH,         /* payload longer than the buffer it is in */
+	VIRTIO_RULE_VSOCK_CID,            /* packet from another CID than the guest's */
+	VIRTIO_RULE_VSOCK_TYPE,           /* socket type that was not negotiated */
+	VIRTIO_RULE_VSOCK_OP,             /* no such operation */
+	VIRTIO_RULE_VSOCK_STATE,          /* operation that does not fit the connection's state */
+	VIRTIO_RULE_VSOCK_CREDIT,         /* more sent, or said to be received, than there is */
+	VIRTIO_RULE_VSOCK_FLAGS,          /* SHUTDOWN of nothing, or of what is not defined */
 	VIRTIO_RULE_COUNT,
 };
 
