@@ -36,6 +36,7 @@ enum option_key {
 	KEY_KVM,
 	KEY_DISK,
 	KEY_RNG,
+	KEY_VSOCK,
 	KEY_TRANSPORT,
 	KEY_TRACE_DOORBELLS,
 };
@@ -61,6 +62,8 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "rng", KEY_RNG, "transport=KIND", OPTION_ARG_OPTIONAL,
 	  "random numbers of the host, by virtio-rng", 0 },
+	{ "vsock", KEY_VSOCK, "cid=N,socket=PATH[,transport=KIND]", 0,
+	  "sockets between programs in the guest (AF_VSOCK) and on the host (unix sockets)", 0 },
 	{ "transport", KEY_TRANSPORT, "KIND", 0, "of virtio devices: pci (default) or mmio", 0 },
 	{ "reboot", KEY_REBOOT, NULL, 0, "start the guest anew when it resets, instead of ending",
 	  0 },
@@ -161,6 +164,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_KVM: run->kvm_device = arg; break;
 	case KEY_DISK: add_virtio(run, &virtio_kind_disk, "--disk", arg, state); break;
 	case KEY_RNG: add_virtio(run, &virtio_kind_rng, "--rng", arg, state); break;
+	case KEY_VSOCK: add_virtio(run, &virtio_kind_vsock, "--vsock", arg, state); break;
 	case KEY_TRANSPORT: run->virtio.transport = parse_transport(arg, state); break;
 	case KEY_TRACE_DOORBELLS: run->trace_doorbells = true; break;
 	case KEY_VERBOSE: run->verbose = true; break;

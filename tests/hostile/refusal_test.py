@@ -113,6 +113,9 @@ class RefusalTest(vmm.TestCase):
             (("--disk", ""), "--disk: needs a value"),
             (("--disk", "a.img,rw"), "--disk: 'rw' is not known"),
             (("--rng=x",), "--rng: 'x' is not known"),
+            (("--vsock", "cid=3"), "--vsock: needs cid=N and socket=PATH"),
+            (("--vsock", "cid=2,socket=v"), "--vsock: cid '2' is not a number from 3 to 4294967294"),
+            (("--vsock", f"cid=3,socket={'v' * 97}"), "must have 1 to 96 characters"),
             (("--transport", "usb"), "--transport 'usb' is neither pci nor mmio"),
             (("--transport", "mmio", *["--rng"] * 9), "room for 8 virtio devices over MMIO"),
             (("--rng",) * 32, "--rng: there is room for 31 virtio devices"),
@@ -231,6 +234,13 @@ class RefusalTest(vmm.TestCase):
             other.listen()
             self.assert_refused(("-k", self.kernel, "--gdb", f"unix:{path}"), "another process listens")
             self.assert_refused(("-k", self.kernel, "--console", f"unix:{path}"), "another process listens")
+
+    def test_sockets_of_vsock(self):
+        self.assert_refused(("-k", self.kernel, "--vsock", f"cid=3,socket={self.work}"), "not a socket")
+        self.assert_refused(("-k", self.kernel, "--vsock", "cid=3,socket=/no/such"), "No such file")
+        path = f"{self.work}/socket"
+        self.assert_refused(("-k", self.kernel, "--vsock", f"cid=3,socket={path}", "--gdb", f"unix:{path}"), "listen")
+        self.assert_refused(("-k", self.kernel, *("--vsock", f"cid=3,socket={path}") * 2), "listen")
 
     def test_one_socket_for_console_and_gdb(self):
         address = f"unix:{self.work}/socket"

@@ -66,6 +66,20 @@ static void test_disk_with_everything(void **state)
 	assert_int_equal(f.list.devices[0].transport, VIRTIO_TRANSPORT_MMIO);
 }
 
+static void test_vsock(void **state)
+{
+	struct options_fixture f = { 0 };
+
+	(void)state;
+	assert_int_equal(add(&f, &virtio_kind_vsock, "socket=/a,,b,cid=0xfffffffe,transport=mmio"),
+			 0);
+	assert_string_equal(f.list.devices[0].vsock.path, "/a,b");
+	assert_int_equal(f.list.devices[0].vsock.cid, 0xfffffffe);
+	assert_int_equal(f.list.devices[0].transport, VIRTIO_TRANSPORT_MMIO);
+	assert_int_equal(add(&f, &virtio_kind_vsock, "cid=3,socket=v"), 0);
+	assert_int_equal(f.list.devices[1].vsock.cid, 3);
+}
+
 static void test_commas(void **state)
 {
 	struct options_fixture f;
@@ -96,6 +110,15 @@ static void test_mistakes(void **state)
 	assert_refused(&virtio_kind_disk, "a,transport=usb",
 		       "transport 'usb' is neither pci nor mmio");
 	assert_refused(&virtio_kind_rng, "x", "'x' is not known");
+	assert_refused(&virtio_kind_vsock, "cid=3", "needs cid=N and socket=PATH");
+	assert_refused(&virtio_kind_vsock, "socket=v", "needs cid=N and socket=PATH");
+	assert_refused(&virtio_kind_vsock, "socket=,cid=3", "socket needs a value");
+	assert_refused(&virtio_kind_vsock, "cid=2,socket=v",
+		       "cid '2' is not a number from 3 to 4294967294");
+	assert_refused(&virtio_kind_vsock, "cid=4294967295,socket=v",
+		       "cid '4294967295' is not a number from 3 to 4294967294");
+	assert_refused(&virtio_kind_vsock, "cid,socket=v",
+		       "cid '' is not a number from 3 to 4294967294");
 }
 
 static void test_transports(void **state)
@@ -127,8 +150,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_disk_defaults), cmocka_unit_test(test_disk_with_everything),
-		cmocka_unit_test(test_commas),        cmocka_unit_test(test_mistakes),
-		cmocka_unit_test(test_transports),    cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_vsock),         cmocka_unit_test(test_commas),
+		cmocka_unit_test(test_mistakes),      cmocka_unit_test(test_transports),
+		cmocka_unit_test(test_too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

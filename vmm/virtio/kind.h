@@ -31,6 +31,6 @@ struct virtio_kind {
 		      struct error *error);
 };
 
-extern const struct virtio_kind virtio_kind_disk, virtio_kind_rng;
+extern const struct virtio_kind virtio_kind_disk, virtio_kind_rng, virtio_kind_vsock;
 
 #endif

@@ -20,6 +20,11 @@ struct disk_options {
 	bool raw; /* whatever it looks like */
 };
 
+struct vsock_options {
+	uint32_t cid;     /* never 0 */
+	const char *path; /* never NULL */
+};
+
 struct virtio_kind;
 
 struct virtio_options {
@@ -27,6 +32,7 @@ struct virtio_options {
 	enum virtio_transport transport;
 	union {
 		struct disk_options disk;
+		struct vsock_options vsock;
 	};
 };
 
