@@ -76,11 +76,14 @@ class LinuxTest(vmm.TestCase):
                 if not any(re.search(pattern, line) for pattern in TOLERATED)]
         self.assertEqual(left, [], "the kernel's log has warnings")
 
-    def initrd(self, init=None, modules=(), module_dir=None):
+    def initrd(self, init=None, modules=(), module_dir=None, files=None):
+        """Make one; `files` says where in the guest files of the host are to be."""
         path = self.directory / "initrd"
         command = [vmm.SOURCE / "tools/mkinitramfs", "--compress", "none", "-o", path]
         if modules:
             command += ["--module-dir", module_dir, "--module", *modules]
+        if files:
+            command += ["--file", *(f"{source}:{target}" for source, target in files.items())]
         if init:
             script = self.directory / "init"
             script.write_text(init)
@@ -95,8 +98,12 @@ class LinuxTest(vmm.TestCase):
 
     def report(self, image, *args, append="", init=REPORT_INIT, **initrd):
         """Boot, let it power off, and return the sections of the report."""
-        ended = vmm.run(*self.arguments(image, *args, append=append, init=init, **initrd))
-        self.assertEqual((ended.status, ended.errors()), (vmm.STATUS_OK, []), ended.describe())
-        self.assertIn("@@ end\n", ended.text(), ended.describe())
-        parts = re.split(r"^@@ (\w+)\n", ended.text(), flags=re.MULTILINE)
+        return self.finished_report(self.start(*self.arguments(image, *args, append=append, init=init, **initrd)))
+
+    def finished_report(self, guest):
+        """Let `guest` power off, and return the sections of its report."""
+        status = guest.finish()
+        self.assertEqual((status, guest.errors()), (vmm.STATUS_OK, []), guest.describe())
+        self.assertIn("@@ end\n", guest.text(), guest.describe())
+        parts = re.split(r"^@@ (\w+)\n", guest.text(), flags=re.MULTILINE)
         return dict(zip(parts[1::2], parts[2::2]))
