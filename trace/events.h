@@ -357,6 +357,25 @@ LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_backend_end,
 )
 LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, virtio_backend_end, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_MODULE)
 
+LTTNG_UST_TRACEPOINT_EVENT(glassbox, vsock_packet,
+	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, queue, uint64_t, seq,
+			  const char *, operation, uint32_t, guest_port, uint32_t, host_port,
+			  uint32_t, len, uint32_t, flags, uint32_t, buf_alloc, uint32_t, fwd_cnt),
+	LTTNG_UST_TP_FIELDS(
+		lttng_ust_field_string(device, device)
+		lttng_ust_field_integer(uint16_t, queue, queue)
+		lttng_ust_field_integer(uint64_t, seq, seq)
+		lttng_ust_field_string(operation, operation)
+		lttng_ust_field_integer(uint32_t, guest_port, guest_port)
+		lttng_ust_field_integer(uint32_t, host_port, host_port)
+		lttng_ust_field_integer(uint32_t, len, len)
+		lttng_ust_field_integer_hex(uint32_t, flags, flags)
+		lttng_ust_field_integer(uint32_t, buf_alloc, buf_alloc)
+		lttng_ust_field_integer(uint32_t, fwd_cnt, fwd_cnt)
+	)
+)
+LTTNG_UST_TRACEPOINT_LOGLEVEL(glassbox, vsock_packet, LTTNG_UST_TRACEPOINT_LOGLEVEL_DEBUG_MODULE)
+
 LTTNG_UST_TRACEPOINT_EVENT(glassbox, virtio_used,
 	LTTNG_UST_TP_ARGS(const char *, device, uint32_t, queue, uint32_t, head, uint64_t, seq,
 			  uint32_t, len, uint32_t, position),

@@ -102,6 +102,9 @@ enum trace_irq_decision {
  *
  * virtio_backend_end - it came back; error is an errno, or 0.
  *
+ * vsock_packet - a packet of a socket device, in the chain with that seq, on its way to the guest
+ * (queue 0) or from it (1); what its header says.
+ *
  * virtio_used - the chain was given back, len bytes of it written; position is where in the ring.
  *
  * virtio_irq - the device had something to tell, and whether the driver was interrupted for it.
@@ -172,6 +175,11 @@ enum trace_irq_decision {
 	  (device, queue, seq, operation, sector, len))                                            \
 	X(virtio_backend_end, (const char *device, uint32_t queue, uint64_t seq, uint32_t error),  \
 	  (device, queue, seq, error))                                                             \
+	X(vsock_packet,                                                                            \
+	  (const char *device, uint32_t queue, uint64_t seq, const char *operation,                \
+	   uint32_t guest_port, uint32_t host_port, uint32_t len, uint32_t flags,                  \
+	   uint32_t buf_alloc, uint32_t fwd_cnt),                                                  \
+	  (device, queue, seq, operation, guest_port, host_port, len, flags, buf_alloc, fwd_cnt))  \
 	X(virtio_used,                                                                             \
 	  (const char *device, uint32_t queue, uint32_t head, uint64_t seq, uint32_t len,          \
 	   uint32_t position),                                                                     \

@@ -46,6 +46,34 @@ static struct virtio_vsock *to_vsock(struct virtio_dev *vdev)
 	return container_of(vdev, struct virtio_vsock, vdev);
 }
 
+/* Return: NULL if there is no such operation. */
+static const char *operation_name(unsigned op)
+{
+	static const char *const names[] = {
+		[VIRTIO_VSOCK_OP_REQUEST] = "REQUEST",
+		[VIRTIO_VSOCK_OP_RESPONSE] = "RESPONSE",
+		[VIRTIO_VSOCK_OP_RST] = "RST",
+		[VIRTIO_VSOCK_OP_SHUTDOWN] = "SHUTDOWN",
+		[VIRTIO_VSOCK_OP_RW] = "RW",
+		[VIRTIO_VSOCK_OP_CREDIT_UPDATE] = "CREDIT_UPDATE",
+		[VIRTIO_VSOCK_OP_CREDIT_REQUEST] = "CREDIT_REQUEST",
+	};
+
+	return op < ARRAY_SIZE(names) ? names[op] : NULL;
+}
+
+static void trace_packet(const struct virtio_vsock *vsock, unsigned q,
+			 const struct virtq_chain *chain, const struct virtio_vsock_hdr *hdr)
+{
+	const char *operation = operation_name(hdr->op);
+	bool to_guest = q == VSOCK_RX_QUEUE;
+
+	trace_vsock_packet(vsock->vdev.name, q, chain->seq, operation ? operation : "none",
+			   to_guest ? hdr->dst_port : hdr->src_port,
+			   to_guest ? hdr->src_port : hdr->dst_port, hdr->len, hdr->flags,
+			   hdr->buf_alloc, hdr->fwd_cnt);
+}
+
 static void finding(const struct virtio_vsock *vsock, unsigned q, enum virtio_rule rule,
 		    uint64_t detail)
 {
@@ -93,6 +121,7 @@ static int deliver_one(struct virtio_vsock *vsock)
 		return 0;
 	}
 	(void)virtq_chain_write(&chain, 0, &hdr, sizeof(hdr));
+	trace_packet(vsock, VSOCK_RX_QUEUE, &chain, &hdr);
 	virtqueue_push(vq, &chain, VSOCK_HDR_LEN + hdr.len);
 	return (int)(VSOCK_HDR_LEN + hdr.len);
 }
@@ -140,11 +169,6 @@ static void reply_reset(struct virtio_vsock *vsock, const struct virtio_vsock_hd
 	};
 }
 
-static bool is_operation(unsigned op)
-{
-	return op >= VIRTIO_VSOCK_OP_REQUEST && op <= VIRTIO_VSOCK_OP_CREDIT_REQUEST;
-}
-
 /* Is something wrong with the packet, whatever connection it belongs to? */
 static bool is_malformed(const struct virtio_vsock_hdr *hdr, const struct virtq_chain *chain,
 			 enum virtio_rule *ret_rule, uint64_t *ret_detail)
@@ -154,7 +178,7 @@ static bool is_malformed(const struct virtio_vsock_hdr *hdr, const struct virtq_
 		*ret_detail = hdr->len;
 		return true;
 	}
-	if (!is_operation(hdr->op)) {
+	if (!operation_name(hdr->op)) {
 		*ret_rule = VIRTIO_RULE_VSOCK_OP;
 		*ret_detail = hdr->op;
 		return true;
@@ -175,6 +199,7 @@ static void take_packet(struct virtio_vsock *vsock, const struct virtq_chain *ch
 		finding(vsock, VSOCK_TX_QUEUE, VIRTIO_RULE_VSOCK_HEADER, chain->out_len);
 		return;
 	}
+	trace_packet(vsock, VSOCK_TX_QUEUE, chain, &hdr);
 	/* An answer would go to somebody else. */
 	if (hdr.src_cid != vsock->config.guest_cid) {
 		finding(vsock, VSOCK_TX_QUEUE, VIRTIO_RULE_VSOCK_CID, hdr.src_cid);

@@ -15,6 +15,9 @@ struct recorded_events {
 	const char *last_via; /* of the last kick */
 	unsigned irqs[TRACE_IRQ_MASKED + 1];
 	unsigned resets, last_in_flight;
+	unsigned packets[2];        /* of a socket device: to the guest, from it */
+	const char *last_operation; /* of the last of them */
+	uint32_t last_guest_port, last_host_port, last_len;
 };
 
 /* The one tracer of the process. */
@@ -76,6 +79,18 @@ static void record_reset(const char *device, uint32_t in_flight)
 	recorded.last_in_flight = in_flight;
 }
 
+static void record_packet(const char *device, uint32_t queue, uint64_t seq, const char *operation,
+			  uint32_t guest_port, uint32_t host_port, uint32_t len, uint32_t flags,
+			  uint32_t buf_alloc, uint32_t fwd_cnt)
+{
+	(void)device, (void)seq, (void)flags, (void)buf_alloc, (void)fwd_cnt;
+	recorded.packets[queue]++;
+	recorded.last_operation = operation;
+	recorded.last_guest_port = guest_port;
+	recorded.last_host_port = host_port;
+	recorded.last_len = len;
+}
+
 /* Forgets what was recorded, and records from now on. */
 static inline void start_recording(void)
 {
@@ -86,11 +101,12 @@ static inline void start_recording(void)
 					   .virtio_desc = record_desc,
 					   .virtio_kick = record_kick,
 					   .virtio_irq = record_irq,
-					   .virtio_reset = record_reset };
+					   .virtio_reset = record_reset,
+					   .vsock_packet = record_packet };
 	static const enum trace_event events[] = {
-		TRACE_EVENT_virtio_finding, TRACE_EVENT_virtio_pop,  TRACE_EVENT_virtio_used,
-		TRACE_EVENT_virtio_desc,    TRACE_EVENT_virtio_kick, TRACE_EVENT_virtio_irq,
-		TRACE_EVENT_virtio_reset,
+		TRACE_EVENT_virtio_finding, TRACE_EVENT_virtio_pop,   TRACE_EVENT_virtio_used,
+		TRACE_EVENT_virtio_desc,    TRACE_EVENT_virtio_kick,  TRACE_EVENT_virtio_irq,
+		TRACE_EVENT_virtio_reset,   TRACE_EVENT_vsock_packet,
 	};
 
 	for (unsigned i = 0; i < TRACE_EVENT_COUNT; i++)

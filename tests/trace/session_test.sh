@@ -135,6 +135,7 @@ glassbox:virtio_desc: { device = "rng4", queue = 7, seq = 18446744073709551613, 
 glassbox:virtio_pop: { device = "rng5", queue = 10, head = 11, seq = 12, descriptors = 13, out_len = 14, in_len = 15 }
 glassbox:virtio_backend_begin: { device = "blk0", queue = 27, seq = 28, operation = "write", sector = 18446744073709551612, len = 29 }
 glassbox:virtio_backend_end: { device = "blk1", queue = 30, seq = 31, error = 5 }
+glassbox:vsock_packet: { device = "vsock0", queue = 32, seq = 33, operation = "SHUTDOWN", guest_port = 34, host_port = 35, len = 36, flags = 0x3, buf_alloc = 37, fwd_cnt = 4294967295 }
 glassbox:virtio_used: { device = "rng6", queue = 16, head = 17, seq = 18, len = 19, position = 20 }
 glassbox:virtio_irq: { device = "rng7", queue = 21, vector = 22, decision = ( "sent" : container = 0 ), used_event = 23 }
 glassbox:virtio_ack: { device = "rng8", pending = 0x3, bits = 0x1 }

@@ -60,6 +60,7 @@ static void emit_each_event_once(void)
 	trace_virtio_pop("rng5", 10, 11, 12, 13, 14, 15);
 	trace_virtio_backend_begin("blk0", 27, 28, "write", UINT64_C(18446744073709551612), 29);
 	trace_virtio_backend_end("blk1", 30, 31, 5);
+	trace_vsock_packet("vsock0", 32, 33, "SHUTDOWN", 34, 35, 36, 0x3, 37, UINT32_MAX);
 	trace_virtio_used("rng6", 16, 17, 18, 19, 20);
 	trace_virtio_irq("rng7", 21, 22, 0, 23);
 	trace_virtio_ack("rng8", 0x3, 0x1);

@@ -70,6 +70,7 @@ static void call_all(void)
 	trace_virtio_pop("rng0", 0, 1, 2, 3, 4, 5);
 	trace_virtio_backend_begin("disk0", 0, 1, "read", 2, 512);
 	trace_virtio_backend_end("disk0", 0, 1, 0);
+	trace_vsock_packet("vsock0", 0, 1, "RW", 2, 3, 4, 0, 5, 6);
 	trace_virtio_used("rng0", 0, 1, 2, 3, 4);
 	trace_virtio_irq("rng0", 0, 1, 2, 3);
 	trace_virtio_ack("rng0", 1, 1);

@@ -489,6 +489,43 @@ static void vsock_bytes_outlive_the_connection(void **state)
 	vsock_teardown(&f);
 }
 
+static void expect_traced(const char *operation, uint32_t len)
+{
+	assert_string_equal(recorded.last_operation, operation);
+	assert_int_equal(recorded.last_guest_port, 1052);
+	assert_int_equal(recorded.last_host_port, 52);
+	assert_int_equal(recorded.last_len, len);
+}
+
+static void vsock_packets_are_traced(void **state)
+{
+	struct fake_vsock_stream *stream;
+	struct guest_conn conn;
+	struct vsock_fixture f;
+
+	(void)state;
+	vsock_setup(&f);
+	stream = guest_connects(&f, &conn, 52);
+	expect_traced("RESPONSE", 0);
+	send_data(&f, &conn, 100);
+	expect_traced("RW", 100);
+	send_op(&f, &conn, VIRTIO_VSOCK_OP_CREDIT_UPDATE, 0);
+	expect_traced("CREDIT_UPDATE", 0);
+	assert_int_equal(recorded.packets[RX], 1);
+	assert_int_equal(recorded.packets[TX], 3);
+	/* A chain is taken only for a packet: nothing is popped in vain. */
+	recorded.pops = 0;
+	fake_vsock_send(stream, 10);
+	expect_traced("RW", 10);
+	fake_vsock_end(stream);
+	expect_traced("SHUTDOWN", 0);
+	assert_int_equal(recorded.pops, 2);
+	send_op(&f, &conn, 77, 0);
+	assert_int_equal(recorded.packets[TX], 4);
+	expect_traced("RST", 0);
+	vsock_teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -509,6 +546,7 @@ int main(void)
 		cmocka_unit_test(vsock_end_by_the_host_is_overdue),
 		cmocka_unit_test(vsock_stream_that_breaks),
 		cmocka_unit_test(vsock_bytes_outlive_the_connection),
+		cmocka_unit_test(vsock_packets_are_traced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
