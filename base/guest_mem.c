@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/guest_mem.h"
 
@@ -105,6 +106,39 @@ int guest_mem_write(const struct guest_mem *mem, uint64_t gpa, const void *buf, 
 
 		memcpy(region->hva + (gpa - region->gpa), from, part);
 		from += part;
+		gpa += part;
+		len -= part;
+	}
+	return 0;
+}
+
+uint64_t guest_mem_gpa(const struct guest_mem *mem, const void *ptr)
+{
+	uintptr_t hva = (uintptr_t)ptr;
+
+	for (unsigned i = 0; i < mem->nr_regions; i++) {
+		const struct guest_mem_region *region = &mem->regions[i];
+
+		if (range_within(hva, 1, (uintptr_t)region->hva, region->size))
+			return region->gpa + (hva - (uintptr_t)region->hva);
+	}
+	return GUEST_MEM_NO_GPA;
+}
+
+int guest_mem_discard(const struct guest_mem *mem, uint64_t gpa, uint64_t len)
+{
+	if (gpa % GUEST_MEM_PAGE_SIZE || len % GUEST_MEM_PAGE_SIZE)
+		return -EINVAL;
+	if (!range_is_ram(mem, gpa, len))
+		return -EFAULT;
+	while (len > 0) {
+		const struct guest_mem_region *region = find_region(mem, gpa);
+		uint64_t part = MIN(len, region->size - (gpa - region->gpa));
+		/* Of a file, the latter would only unmap what stays in the file. */
+		int advice = region->fd >= 0 ? MADV_REMOVE : MADV_DONTNEED;
+
+		if (madvise(region->hva + (gpa - region->gpa), part, advice) < 0)
+			return -errno;
 		gpa += part;
 		len -= part;
 	}

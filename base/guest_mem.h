@@ -12,6 +12,8 @@
 #include "base/util.h"
 
 #define GUEST_MEM_MAX_REGIONS 8
+#define GUEST_MEM_PAGE_SIZE   4096u /* of the host, and of what is given back to it */
+#define GUEST_MEM_NO_GPA      UINT64_MAX
 
 struct guest_mem_region {
 	uint64_t gpa;  /* first address */
@@ -39,7 +41,8 @@ int guest_mem_add_region(struct guest_mem *mem, uint64_t gpa, uint64_t size, voi
  * @fd: borrowed for as long as the memory is
  * @offset: of the region's first byte in the file
  *
- * For those who hand the memory to another process.  Return: 0; -ENOENT if no region begins at
+ * For those who hand the memory to another process, and for guest_mem_discard().  Return: 0;
+ * -ENOENT if no region begins at
  * @gpa.
  */
 int guest_mem_set_file(struct guest_mem *mem, uint64_t gpa, int fd, uint64_t offset) __must_check;
@@ -61,6 +64,19 @@ void *guest_mem_ptr(const struct guest_mem *mem, uint64_t gpa, uint64_t len);
 int guest_mem_read(const struct guest_mem *mem, uint64_t gpa, void *buf, uint64_t len) __must_check;
 int guest_mem_write(const struct guest_mem *mem, uint64_t gpa, const void *buf, uint64_t len)
 	__must_check;
+
+/** guest_mem_gpa() - the guest physical address of *@ptr; GUEST_MEM_NO_GPA if it is in no region */
+uint64_t guest_mem_gpa(const struct guest_mem *mem, const void *ptr);
+
+/**
+ * guest_mem_discard() - give pages back to the host; they read as zeros until they are written
+ * @gpa, @len: multiples of GUEST_MEM_PAGE_SIZE; may span regions that touch
+ *
+ * Any thread, while the guest runs: whoever may touch the pages has to expect the zeros.  Return:
+ * 0; -EINVAL if it is not of whole pages; -EFAULT if it is not all RAM; these two change nothing.
+ * -errno of madvise(2).
+ */
+int guest_mem_discard(const struct guest_mem *mem, uint64_t gpa, uint64_t len) __must_check;
 
 /** guest_mem_size() - RAM in all regions, bytes */
 uint64_t guest_mem_size(const struct guest_mem *mem);
