@@ -70,6 +70,14 @@ static const struct rule rules[] = {
 	[VIRTIO_RULE_VSOCK_STATE] = { "vsock-state", "5.10.6.5" },
 	[VIRTIO_RULE_VSOCK_CREDIT] = { "vsock-credit", "5.10.6.3.1" },
 	[VIRTIO_RULE_VSOCK_FLAGS] = { "vsock-flags", "5.10.6.5" },
+	[VIRTIO_RULE_BALLOON_QUEUE] = { "balloon-queue", "5.5.2" },
+	[VIRTIO_RULE_BALLOON_DIRECTION] = { "balloon-direction", "5.5.6" },
+	[VIRTIO_RULE_BALLOON_LENGTH] = { "balloon-length", "5.5.6" },
+	[VIRTIO_RULE_BALLOON_PAGE] = { "balloon-page", "5.5.6" },
+	[VIRTIO_RULE_BALLOON_STATS] = { "balloon-stats", "5.5.6.3.1" },
+	[VIRTIO_RULE_BALLOON_REPORT] = { "balloon-report", "5.5.6.7" },
+	[VIRTIO_RULE_BALLOON_CONFIG] = { "balloon-config", "5.5.4" },
+	[VIRTIO_RULE_BALLOON_POISON] = { "balloon-poison", "5.5.6.6.1" },
 };
 _Static_assert(ARRAY_SIZE(rules) == VIRTIO_RULE_COUNT, "a name for each rule");
 

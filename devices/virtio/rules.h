@@ -73,6 +73,14 @@ enum virtio_rule {
 	VIRTIO_RULE_VSOCK_STATE,          /* operation that does not fit the connection's state */
 	VIRTIO_RULE_VSOCK_CREDIT,         /* more sent, or said to be received, than there is */
 	VIRTIO_RULE_VSOCK_FLAGS,          /* SHUTDOWN of nothing, or of what is not defined */
+	VIRTIO_RULE_BALLOON_QUEUE,        /* a queue that is not there with these features */
+	VIRTIO_RULE_BALLOON_DIRECTION,    /* buffers of the other direction than the queue has */
+	VIRTIO_RULE_BALLOON_LENGTH,       /* no whole number of entries */
+	VIRTIO_RULE_BALLOON_PAGE,         /* a page that is no RAM */
+	VIRTIO_RULE_BALLOON_STATS,        /* a second buffer for statistics */
+	VIRTIO_RULE_BALLOON_REPORT,       /* free memory that is not made of whole pages */
+	VIRTIO_RULE_BALLOON_CONFIG,       /* a field written that is not the driver's */
+	VIRTIO_RULE_BALLOON_POISON,       /* poison_val changed after DRIVER_OK */
 	VIRTIO_RULE_COUNT,
 };
 

@@ -13,8 +13,10 @@
 void mock_ram_init(struct mock_ram *ram)
 {
 	memset(ram, 0, sizeof(*ram));
-	ram->bytes = calloc(1, MOCK_RAM_SIZE);
+	/* Of whole pages, so that they can be given back. */
+	ram->bytes = aligned_alloc(GUEST_MEM_PAGE_SIZE, MOCK_RAM_SIZE);
 	must(ram->bytes);
+	memset(ram->bytes, 0, MOCK_RAM_SIZE);
 	must(guest_mem_add_region(&ram->mem, MOCK_RAM_BASE, MOCK_RAM_SIZE, ram->bytes) == 0);
 	ram->next = MOCK_RAM_BASE;
 }
