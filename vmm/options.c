@@ -37,6 +37,7 @@ enum option_key {
 	KEY_DISK,
 	KEY_RNG,
 	KEY_VSOCK,
+	KEY_BALLOON,
 	KEY_TRANSPORT,
 	KEY_TRACE_DOORBELLS,
 };
@@ -64,6 +65,10 @@ static const struct argp_option options[] = {
 	  "random numbers of the host, by virtio-rng", 0 },
 	{ "vsock", KEY_VSOCK, "cid=N,socket=PATH[,transport=KIND]", 0,
 	  "sockets between programs in the guest (AF_VSOCK) and on the host (unix sockets)", 0 },
+	{ "balloon", KEY_BALLOON, "OPTION[,OPTION]...", OPTION_ARG_OPTIONAL,
+	  "take memory from the guest and give it back, by virtio-balloon; options: size=SIZE, "
+	  "deflate-on-oom=off, transport=KIND",
+	  0 },
 	{ "transport", KEY_TRANSPORT, "KIND", 0, "of virtio devices: pci (default) or mmio", 0 },
 	{ "reboot", KEY_REBOOT, NULL, 0, "start the guest anew when it resets, instead of ending",
 	  0 },
@@ -125,6 +130,23 @@ static void add_virtio(struct run_options *run, const struct virtio_kind *kind, 
 		usage_error(state, "%s: %s", option, error.message);
 }
 
+static void check_balloon(const struct run_options *run, const struct argp_state *state)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < run->virtio.nr; i++) {
+		const struct virtio_options *device = &run->virtio.devices[i];
+
+		if (device->kind != &virtio_kind_balloon)
+			continue;
+		if (device->balloon.size > run->memory)
+			usage_error(state, "--balloon: size is more than the guest's memory");
+		count++;
+	}
+	if (count > 1)
+		usage_error(state, "--balloon: one is all that a guest's memory needs");
+}
+
 static void check_together(const struct run_options *run, const struct argp_state *state)
 {
 	if (!run->kernel)
@@ -132,6 +154,7 @@ static void check_together(const struct run_options *run, const struct argp_stat
 	if (virtio_list_count(&run->virtio, VIRTIO_TRANSPORT_MMIO) > ACPI_VIRTIO_MMIO_MAX)
 		usage_error(state, "there is room for %u virtio devices over MMIO only",
 			    ACPI_VIRTIO_MMIO_MAX);
+	check_balloon(run, state);
 	if (run->wait_gdb && !run->gdb)
 		usage_error(state, "--wait-gdb needs --gdb ADDRESS");
 }
@@ -165,6 +188,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_DISK: add_virtio(run, &virtio_kind_disk, "--disk", arg, state); break;
 	case KEY_RNG: add_virtio(run, &virtio_kind_rng, "--rng", arg, state); break;
 	case KEY_VSOCK: add_virtio(run, &virtio_kind_vsock, "--vsock", arg, state); break;
+	case KEY_BALLOON: add_virtio(run, &virtio_kind_balloon, "--balloon", arg, state); break;
 	case KEY_TRANSPORT: run->virtio.transport = parse_transport(arg, state); break;
 	case KEY_TRACE_DOORBELLS: run->trace_doorbells = true; break;
 	case KEY_VERBOSE: run->verbose = true; break;

@@ -91,6 +91,22 @@ static void test_commas(void **state)
 	assert_true(f.list.devices[0].disk.read_only);
 }
 
+static void test_balloon(void **state)
+{
+	struct options_fixture f = { 0 };
+
+	(void)state;
+	assert_int_equal(add(&f, &virtio_kind_balloon, ""), 0);
+	assert_int_equal(f.list.devices[0].balloon.size, 0);
+	assert_false(f.list.devices[0].balloon.strict);
+	assert_int_equal(add(&f, &virtio_kind_balloon, "size=64,deflate-on-oom=off"), 0);
+	assert_int_equal(f.list.devices[1].balloon.size, MIB(64));
+	assert_true(f.list.devices[1].balloon.strict);
+	assert_int_equal(add(&f, &virtio_kind_balloon, "deflate-on-oom=on,size=12K"), 0);
+	assert_int_equal(f.list.devices[2].balloon.size, KIB(12));
+	assert_false(f.list.devices[2].balloon.strict);
+}
+
 static void test_mistakes(void **state)
 {
 	(void)state;
@@ -119,6 +135,12 @@ static void test_mistakes(void **state)
 		       "cid '4294967295' is not a number from 3 to 4294967294");
 	assert_refused(&virtio_kind_vsock, "cid,socket=v",
 		       "cid '' is not a number from 3 to 4294967294");
+	assert_refused(&virtio_kind_balloon, "64M", "'64M' is not known");
+	assert_refused(&virtio_kind_balloon, "size", "size '' is not a size");
+	assert_refused(&virtio_kind_balloon, "size=1x", "size '1x' is not a size");
+	assert_refused(&virtio_kind_balloon, "size=6K", "size '6K' is not a multiple of 4K");
+	assert_refused(&virtio_kind_balloon, "deflate-on-oom=no",
+		       "deflate-on-oom 'no' is neither on nor off");
 }
 
 static void test_transports(void **state)
@@ -151,8 +173,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_disk_defaults), cmocka_unit_test(test_disk_with_everything),
 		cmocka_unit_test(test_vsock),         cmocka_unit_test(test_commas),
-		cmocka_unit_test(test_mistakes),      cmocka_unit_test(test_transports),
-		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_balloon),       cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_transports),    cmocka_unit_test(test_too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,7 @@ struct virtio_kind {
 		      struct error *error);
 };
 
-extern const struct virtio_kind virtio_kind_disk, virtio_kind_rng, virtio_kind_vsock;
+extern const struct virtio_kind virtio_kind_balloon, virtio_kind_disk, virtio_kind_rng,
+	virtio_kind_vsock;
 
 #endif

@@ -11,6 +11,11 @@ enum virtio_transport {
 	VIRTIO_TRANSPORT_MMIO,
 };
 
+struct balloon_options {
+	uint64_t size; /* bytes that are wanted in it from the start */
+	bool strict;   /* the guest does not take them back by itself */
+};
+
 struct disk_options {
 	const char *path; /* never NULL */
 	const char *serial;
@@ -31,6 +36,7 @@ struct virtio_options {
 	const struct virtio_kind *kind;
 	enum virtio_transport transport;
 	union {
+		struct balloon_options balloon;
 		struct disk_options disk;
 		struct vsock_options vsock;
 	};
