@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "devices/virtio/virtqueue.h"
+#include "devices/virtio/inspect.h"
 
 struct virtqueue_layout {
 	bool size_is_power_of_2;
@@ -33,6 +33,8 @@ struct virtqueue_layout {
 	/* Of the `unsignalled` ones; sets used_event. */
 	bool (*wants_signal)(struct virtqueue *vq);
 	uint16_t (*avail_index)(const struct virtqueue *vq);
+	/* Fills what is in the rings. */
+	void (*inspect)(const struct virtqueue *vq, struct virtqueue_info *info);
 };
 
 extern const struct virtqueue_layout virtqueue_split, virtqueue_packed;

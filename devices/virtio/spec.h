@@ -14,6 +14,8 @@
 #define VIRTIO_DEVICE_CONSOLE    3
 #define VIRTIO_DEVICE_RNG        4
 #define VIRTIO_DEVICE_BALLOON    5
+#define VIRTIO_DEVICE_SOCKET     19
+#define VIRTIO_DEVICE_FS         26
 
 /* Device status (2.1). */
 #define VIRTIO_S_ACKNOWLEDGE     0x01

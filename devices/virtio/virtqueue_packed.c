@@ -214,6 +214,44 @@ static bool packed_wants_signal(struct virtqueue *vq)
 	return (now + round - event - 1) % round < vq->unsignalled;
 }
 
+static struct virtqueue_event event_of(const struct virtqueue *vq, enum virtqueue_area area)
+{
+	uint32_t word = __atomic_load_n((const uint32_t *)(void *)vq->host[area], __ATOMIC_ACQUIRE);
+
+	switch (EVENT_FLAGS(word)) {
+	case VIRTQ_EVENT_DISABLE: return (struct virtqueue_event){ .when = VIRTQUEUE_NOTIFY_OFF };
+	case VIRTQ_EVENT_DESC:
+		return (struct virtqueue_event){ .when = VIRTQUEUE_NOTIFY_AT,
+						 .index = EVENT_OFF(word),
+						 .wrap = EVENT_WRAP(word) };
+	default: return (struct virtqueue_event){ .when = VIRTQUEUE_NOTIFY_ON };
+	}
+}
+
+/* One entry for each list, whose last descriptor has the ID that counts (2.8.6). */
+static void packed_inspect(const struct virtqueue *vq, struct virtqueue_info *info)
+{
+	struct position at = { .slot = vq->last_avail, .wrap = vq->avail_wrap };
+
+	info->kicks = event_of(vq, VIRTQUEUE_DEVICE);
+	info->interrupts = event_of(vq, VIRTQUEUE_DRIVER);
+	info->last_avail_wrap = vq->avail_wrap;
+	info->used_wrap = vq->used_wrap;
+	for (unsigned i = vq->slots_in_flight; i < vq->size; i++) {
+		struct virtq_packed_desc desc;
+		uint16_t flags = load_flags(vq, at.slot);
+
+		if (!is_avail(flags, at.wrap))
+			break;
+		ring_copy_desc(&desc, desc_at(vq, at.slot));
+		if (!(flags & VIRTQ_F_NEXT))
+			info->waiting[info->nr_waiting++] = desc.id;
+		at = forward(vq, at, 1);
+	}
+	info->avail = at.slot;
+	info->avail_wrap = at.wrap;
+}
+
 /* Alignments and sizes: 2.8.10.1. */
 const struct virtqueue_layout virtqueue_packed = {
 	.areas = { [VIRTQUEUE_DESC] = { .align = 16, .per_entry = VIRTQ_DESC_SIZE },
@@ -228,4 +266,5 @@ const struct virtqueue_layout virtqueue_packed = {
 	.enable_notify = packed_enable_notify,
 	.wants_signal = packed_wants_signal,
 	.avail_index = packed_avail_index,
+	.inspect = packed_inspect,
 };

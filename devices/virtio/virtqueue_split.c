@@ -154,6 +154,30 @@ static bool split_wants_signal(struct virtqueue *vq)
 	return (uint16_t)(vq->used - vq->used_event - 1) < vq->unsignalled;
 }
 
+static struct virtqueue_event event_of(const struct virtqueue *vq, uint16_t flags, uint16_t index)
+{
+	if (vq->event_idx)
+		return (struct virtqueue_event){ .when = VIRTQUEUE_NOTIFY_AT, .index = index };
+	return (struct virtqueue_event){ .when = flags ? VIRTQUEUE_NOTIFY_OFF
+						       : VIRTQUEUE_NOTIFY_ON };
+}
+
+static void split_inspect(const struct virtqueue *vq, struct virtqueue_info *info)
+{
+	uint16_t flags = ring_load(vq->host[VIRTQUEUE_DEVICE] + RING_FLAGS);
+
+	info->kicks = event_of(vq, flags & VIRTQ_USED_F_NO_NOTIFY, ring_load(avail_event(vq)));
+	flags = ring_load(vq->host[VIRTQUEUE_DRIVER] + RING_FLAGS);
+	info->interrupts =
+		event_of(vq, flags & VIRTQ_AVAIL_F_NO_INTERRUPT, ring_load(used_event(vq)));
+	info->avail = split_avail_index(vq);
+	/* More than there can be is no list of heads. */
+	if ((uint16_t)(info->avail - vq->last_avail) > vq->size)
+		return;
+	for (uint16_t at = vq->last_avail; at != info->avail; at++)
+		info->waiting[info->nr_waiting++] = ring_load(avail_entry(vq, at));
+}
+
 /* Alignments and sizes: 2.7. */
 const struct virtqueue_layout virtqueue_split = {
 	.size_is_power_of_2 = true,
@@ -169,4 +193,5 @@ const struct virtqueue_layout virtqueue_split = {
 	.enable_notify = split_enable_notify,
 	.wants_signal = split_wants_signal,
 	.avail_index = split_avail_index,
+	.inspect = split_inspect,
 };
