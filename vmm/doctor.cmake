@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 # `glassbox doctor` and the tiny guests that it asks KVM with.
-pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.14)
 
 add_library(glassbox_doctor STATIC
     doctor.c

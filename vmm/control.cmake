@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+# The control socket, as far as it knows no machine; what it does to one is in glassbox_vmm.
+add_library(glassbox_control STATIC
+    control/request.c
+    control/server.c)
+target_link_libraries(glassbox_control PUBLIC glassbox_compiler glassbox_base PkgConfig::JANSSON)
