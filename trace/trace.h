@@ -66,9 +66,9 @@ enum trace_irq_decision {
  * of those handled in the kernel too (0 where KVM gives no statistics).  At the start and the end.
  *
  * stop - this vCPU is out of KVM_RUN and stays so until its resume, if there is one: the debugger
- * wants it, or the machine ends.
+ * or a control client wants it, or the machine ends.
  *
- * resume - the debugger lets this vCPU run on.
+ * resume - it runs on, by the will of the same.
  *
  * vm_start - the machine is built, no vCPU has run yet.
  *

@@ -26,6 +26,7 @@ enum option_key {
 	KEY_VERBOSE = 'v',
 	KEY_CONSOLE = 0x100,
 	KEY_CPU,
+	KEY_CONTROL,
 	KEY_GDB,
 	KEY_WAIT_GDB,
 	KEY_TRACE,
@@ -72,6 +73,8 @@ static const struct argp_option options[] = {
 	{ "transport", KEY_TRANSPORT, "KIND", 0, "of virtio devices: pci (default) or mmio", 0 },
 	{ "reboot", KEY_REBOOT, NULL, 0, "start the guest anew when it resets, instead of ending",
 	  0 },
+	{ "control", KEY_CONTROL, "ADDRESS", 0,
+	  "listen at unix:PATH for \"glassbox ctl\", which controls the machine", 0 },
 	{ "kvm", KEY_KVM, "PATH", 0, "KVM's device (default /dev/kvm)", 0 },
 	{ NULL, 0, NULL, 0, "Debugging:", 3 },
 	{ "gdb", KEY_GDB, "ADDRESS", 0, "listen for gdb at tcp:HOST:PORT or unix:PATH", 0 },
@@ -177,6 +180,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		run->cpu = arg;
 		break;
 	case KEY_CONSOLE: run->console = arg; break;
+	case KEY_CONTROL: run->control = arg; break;
 	case KEY_GDB: run->gdb = arg; break;
 	case KEY_WAIT_GDB: run->wait_gdb = true; break;
 	case KEY_SYMBOLS: run->symbols = arg; break;

@@ -12,6 +12,7 @@ struct run_options {
 	const char *console;   /* stdio, file:PATH, unix:PATH, pty or none */
 	const char *cpu;       /* host[,-FEATURE][,+FEATURE]... */
 	const char *gdb;       /* address, NULL: no debugger */
+	const char *control;   /* address, NULL: no control socket */
 	const char *trace_dir; /* NULL: no recording of our own */
 	const char
 		*symbols; /* ELF file with the kernel's symbols; NULL: the kernel, if it has any */

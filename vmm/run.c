@@ -18,6 +18,7 @@
 #include "trace/session.h"
 #include "vmm/board.h"
 #include "vmm/config.h"
+#include "vmm/control/control.h"
 #include "vmm/death.h"
 #include "vmm/gdb_target.h"
 #include "vmm/run.h"
@@ -33,6 +34,8 @@ struct run {
 	struct board *board;
 	struct gdb_server *gdb; /* NULL: no debugger asked for */
 	struct gdb_target_vm target;
+	struct control_machine machine; /* what the control socket controls */
+	struct control *control;        /* NULL: no control socket asked for */
 	int signal_fd;
 	struct loop_source *signals;
 	int status;
@@ -48,12 +51,19 @@ static void finish(struct run *run, int status, const char *cause)
 	loop_quit(run->loop);
 }
 
-/* A guest that had died before keeps the status of its death. */
+/* In these two, a guest that had died before keeps the status of its death. */
 static void killed_by_debugger(void *ctx)
 {
 	struct run *run = ctx;
 
 	finish(run, run->status, "ended by the debugger");
+}
+
+static void quit_by_client(void *ctx)
+{
+	struct run *run = ctx;
+
+	finish(run, run->status, "quit by a control client");
 }
 
 static void quit_by_user(void *ctx)
@@ -144,6 +154,7 @@ static void guest_reset(struct run *run, const struct vm_stop *stop)
 	}
 	/* For a trace it is another machine: its vCPUs count from 1 again. */
 	trace_machine_end(old->vm, GLASSBOX_STATUS_OK, "reset");
+	run->board->vm->paused = old->vm->paused;
 	board_destroy(old);
 	if (start_machine(run, &error) < 0)
 		reset_failed(run, &error);
@@ -156,6 +167,7 @@ static void guest_reset(struct run *run, const struct vm_stop *stop)
 static void report_death(struct run *run, const struct gdb_stop *stop)
 {
 	run->target.dead = true;
+	run->machine.dead = true;
 	gdb_server_report_stop(run->gdb, stop);
 }
 
@@ -220,6 +232,15 @@ static bool is_failed_breakpoint(struct run *run, const struct vm_stop *stop)
 	       is_debuggers_breakpoint(run, stop->vcpu);
 }
 
+/* Only the control socket pauses. */
+static void guest_paused(void *ctx)
+{
+	struct run *run = ctx;
+
+	chardev_flush(run->console);
+	control_machine_parked(run->control);
+}
+
 static void guest_stopped(void *ctx, const struct vm_stop *stop)
 {
 	struct run *run = ctx;
@@ -240,6 +261,9 @@ static void guest_stopped(void *ctx, const struct vm_stop *stop)
 	case VM_STOP_KVM_ERROR: guest_died(run, stop); break;
 	default: guest_stopped_to_debug(run, stop);
 	}
+	/* A pause on its way is overtaken, and answered; unless the machine goes on. */
+	if (run->control && !run->cause)
+		control_machine_parked(run->control);
 }
 
 /* Every vCPU's thread, parked; the trace begins with what the machine is. */
@@ -261,7 +285,7 @@ static int build_board(struct run *run, struct error *error)
 	const struct board_config config = {
 		.options = run->options,
 		.loop = run->loop,
-		.events = { .stopped = guest_stopped, .ctx = run },
+		.events = { .stopped = guest_stopped, .paused = guest_paused, .ctx = run },
 		.console = chardev_backend(run->console),
 	};
 	struct char_receiver receiver;
@@ -270,6 +294,7 @@ static int build_board(struct run *run, struct error *error)
 	r = board_create(&config, &run->board, error);
 	if (r < 0)
 		return r;
+	run->machine.board = run->board;
 	gdb_target_init(&run->target, run->board->vm, &run->board->boot, killed_by_debugger, run);
 	receiver = serial_receiver(run->board->serial);
 	chardev_set_receiver(run->console, &receiver);
@@ -318,6 +343,16 @@ static int open_console(struct run *run, struct error *error)
 	return chardev_create(run->options->console, &config, &run->console, error);
 }
 
+static int open_control(struct run *run, struct error *error)
+{
+	run->machine.options = run->options;
+	run->machine.gdb = run->gdb;
+	run->machine.quit = quit_by_client;
+	run->machine.ctx = run;
+	return control_create(run->loop, run->options->control, &run->machine, &run->control,
+			      error);
+}
+
 /* Once all is well: a refusal is one line. */
 static void tell_addresses(const struct run *run)
 {
@@ -325,6 +360,8 @@ static void tell_addresses(const struct run *run)
 		log_info("console at %s", chardev_address(run->console));
 	if (run->gdb)
 		log_info("gdb can connect to %s", gdb_server_address(run->gdb));
+	if (run->control)
+		log_info("control socket at %s", run->options->control);
 }
 
 /* The trace comes last: whatever fails before has made no files. */
@@ -347,6 +384,8 @@ static int start(struct run *run, struct error *error)
 	if (r == 0 && options->gdb)
 		r = gdb_server_create(run->loop, options->gdb, &run->target.target,
 				      options->wait_gdb, &run->gdb, error);
+	if (r == 0 && options->control)
+		r = open_control(run, error);
 	if (r == 0)
 		r = start_trace(run, error);
 	if (r == 0)
@@ -379,6 +418,7 @@ static void tear_down(struct run *run)
 	if (run->console)
 		chardev_set_receiver(run->console, NULL);
 	board_destroy(run->board);
+	control_destroy(run->control);
 	chardev_destroy(run->console);
 	stop_trace(run);
 	elf_symbols_close(run->symbols);

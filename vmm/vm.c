@@ -130,6 +130,24 @@ int vm_start(struct vm *vm, struct error *error)
 	return 0;
 }
 
+/* What was resumed before the pause goes on. */
+static void run_on(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		kvm_vcpu_clock_paused(&vm->vcpus[i].kvm);
+	vm_resume_again(vm);
+}
+
+/* Every vCPU is parked, and nobody stopped the machine. */
+static void report_paused(struct vm *vm)
+{
+	/* It may be over already. */
+	if (vm->paused)
+		vm->events.paused(vm->events.ctx);
+	else
+		run_on(vm);
+}
+
 /* Every vCPU is parked: tell the owner, once. */
 static void report_stopped(void *ctx)
 {
@@ -140,6 +158,14 @@ static void report_stopped(void *ctx)
 	vm->stop_posted = false;
 	if (vm->ending) {
 		(void)pthread_mutex_unlock(&vm->lock);
+		return;
+	}
+	if (!vm->has_stop && !vm->interrupt_wanted) {
+		bool parked = vm->nr_running == 0;
+
+		(void)pthread_mutex_unlock(&vm->lock);
+		if (parked)
+			report_paused(vm);
 		return;
 	}
 	if (vm->has_stop)
@@ -254,6 +280,10 @@ static void resume(struct vm *vm, const enum gdb_resume_kind *kinds, bool again)
 		return;
 	}
 	vm->interrupt_wanted = false;
+	if (vm->paused) {
+		post_stopped_locked(vm);
+		return;
+	}
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		struct vcpu *vcpu = &vm->vcpus[i];
 
@@ -287,6 +317,39 @@ void vm_resume_all(struct vm *vm)
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		kinds[i] = GDB_RESUME_CONTINUE;
 	vm_resume(vm, kinds);
+}
+
+void vm_pause(struct vm *vm)
+{
+	SCOPED_LOCK(&vm->lock);
+
+	vm->paused = true;
+	if (vm->nr_running > 0)
+		kick_all_locked(vm);
+	else if (vm->running)
+		post_stopped_locked(vm);
+}
+
+void vm_unpause(struct vm *vm)
+{
+	bool parked;
+
+	if (!vm->paused)
+		return;
+	vm->paused = false;
+	(void)pthread_mutex_lock(&vm->lock);
+	/* Otherwise report_paused() will see. */
+	parked = vm->nr_running == 0 && !vm->stop_posted;
+	(void)pthread_mutex_unlock(&vm->lock);
+	if (parked && vm->running)
+		run_on(vm);
+}
+
+bool vm_is_parked(struct vm *vm)
+{
+	SCOPED_LOCK(&vm->lock);
+
+	return vm->nr_running == 0;
 }
 
 void vm_end(struct vm *vm)

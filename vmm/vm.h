@@ -11,6 +11,9 @@
  *   stopped --vm_resume()--> running
  *   any --vm_end()--> ended: every vCPU's thread returns
  *
+ * vm_pause() is beneath that: it parks the vCPUs of a machine that goes on running for whoever
+ * stops and resumes it.
+ *
  * A vCPU that parks has completed the access it exited for, so its registers are what the guest
  * would see.
  *
@@ -59,6 +62,8 @@ struct vm_stop {
 struct vm_events {
 	/* On the loop's thread: every vCPU is parked, @stop says why. */
 	void (*stopped)(void *ctx, const struct vm_stop *stop);
+	/* On the loop's thread: every vCPU is parked, because of vm_pause() alone. */
+	void (*paused)(void *ctx);
 	void *ctx;
 };
 
@@ -85,6 +90,7 @@ struct vm {
 
 	/* loop thread */
 	bool running; /* resumed, and not yet reported stopped */
+	bool paused;  /* vm_pause(): nothing runs, resumed or not */
 	struct gdb_debug_setup debug;
 	enum gdb_resume_kind last_kinds[VM_MAX_VCPUS];
 };
@@ -137,6 +143,21 @@ void vm_resume_all(struct vm *vm);
  * way, are reported before anything runs.
  */
 void vm_resume_again(struct vm *vm);
+
+/**
+ * vm_pause() - hold every vCPU until vm_unpause().  Loop thread.
+ *
+ * events->paused() follows, unless the machine is stopped or about to be: then events->stopped()
+ * said or says so.  It comes again whenever a stopped machine is resumed meanwhile: the resume is
+ * kept, and happens at vm_unpause().  A second pause is the first one.
+ */
+void vm_pause(struct vm *vm);
+
+/** vm_unpause() - go on with what was resumed last; nothing if it is not paused.  Loop thread. */
+void vm_unpause(struct vm *vm);
+
+/** vm_is_parked() - no vCPU runs now.  Loop thread. */
+bool vm_is_parked(struct vm *vm);
 
 /** vm_request_stop() - stop all vCPUs; events->stopped() follows, VM_STOP_INTERRUPT or better. Loop
  * thread. */

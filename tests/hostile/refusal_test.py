@@ -125,6 +125,14 @@ class RefusalTest(vmm.TestCase):
         ):
             self.assert_refused(("-k", self.kernel, *arguments), pattern, vmm.STATUS_USAGE)
 
+    def test_control_sockets(self):
+        for address in ("tcp:127.0.0.1:0", "/tmp/socket", ""):
+            self.assert_refused(("-k", self.kernel, "--control", address),
+                                f"control socket '{address}' is not of the form unix:PATH", vmm.STATUS_USAGE)
+        self.assert_refused(("-k", self.kernel, "--control", "unix:/nowhere/socket"), "'unix:/nowhere/socket': No such")
+        file = self.put("file", b"")
+        self.assert_refused(("-k", self.kernel, "--control", f"unix:{file}"), "exists and is not a socket")
+
     def test_disk_images(self):
         missing = self.directory / "missing.img"
         self.assert_refused(("-k", self.kernel, "--disk", missing), f"'{missing}': No such file")

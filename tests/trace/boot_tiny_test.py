@@ -157,18 +157,25 @@ class TinyBootTest(trace.TraceTest):
         self.assert_report_is_right(machine, analysis)
         self.assertEqual(set(analysis.exits_by("vcpu")), {0, 1})
 
-    def test_pause_of_the_debugger_is_cut_out(self):
+    def check_pause(self, option, pause):
+        """`pause` stops the machine for so many seconds, through a socket that `option` asks for."""
         kernel = run_kernel.assemble(self.directory, SPIN)
-        socket = self.directory / "gdb"
-        process = self.start("-k", kernel, "-c", 2, "--trace", self.out, "--gdb", f"unix:{socket}")
+        socket = self.directory / "socket"
+        process = self.start("-k", kernel, "-c", 2, "--trace", self.out, option, f"unix:{socket}")
         process.wait_for("spinning")
-        boot_pause.pause(socket, 1.5)
+        pause(socket, 1.5)
         time.sleep(0.2)
         self.end_by_signal(process)
         machine = trace.report_machine(self.out)
         analysis = trace.Analysis(trace.read_events(self.out))
         self.assert_report_is_right(machine, analysis)
         self.assert_pause_is_cut_out(machine, analysis, 1.5)
+
+    def test_pause_of_the_debugger_is_cut_out(self):
+        self.check_pause("--gdb", boot_pause.pause)
+
+    def test_pause_of_a_control_client_is_cut_out(self):
+        self.check_pause("--control", boot_pause.pause_by_control)
 
     def test_a_guest_that_resets_is_two_machines(self):
         kernel = run_kernel.assemble(self.directory, RESET_ONCE_TYPED)

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* What commands of the control socket are made of; for vmm/control/ only.  Loop thread. */
+#ifndef GLASSBOX_VMM_CONTROL_COMMANDS_H
+#define GLASSBOX_VMM_CONTROL_COMMANDS_H
+
+#include "vmm/control/control.h"
+#include "vmm/control/request.h"
+#include "vmm/control/server.h"
+
+/* What a request that is not answered yet waits for. */
+enum control_wait {
+	CONTROL_WAIT_PARKED, /* every vCPU is parked */
+	CONTROL_NR_WAITS,
+};
+
+/* A request, until it is answered. */
+struct control_call {
+	struct control *control;
+	struct control_client *client;
+	struct control_request request;
+	struct control_call *next; /* those that wait for the same */
+};
+
+struct control {
+	struct loop *loop;
+	const struct control_machine *machine;
+	struct control_server *server;
+	struct control_call *waiting[CONTROL_NR_WAITS];
+};
+
+/* What a command returns, beside -1 for a failure with its error set. */
+enum {
+	CONTROL_DONE,  /* the result is there */
+	CONTROL_LATER, /* control_call_wait() was called */
+};
+
+struct control_command {
+	const char *name;
+	/* On CONTROL_DONE *@ret_result is new, and may be NULL for want of memory. */
+	int (*run)(struct control_call *call, json_t **ret_result, struct control_error *error);
+};
+
+/* Groups of commands; each ends with a NULL name. */
+extern const struct control_command control_commands_machine[];
+
+/** control_arguments() - json_unpack_ex() for the request's arguments, of which there must be no
+ * others.  Return: 0, or -1 with @error set. */
+int control_arguments(const struct control_call *call, struct control_error *error,
+		      const char *format, ...) __must_check;
+
+/** control_call_wait() - @call is answered by control_answer_all() */
+void control_call_wait(struct control_call *call, enum control_wait what);
+
+/** control_answer_all() - answer all that wait for @what; @error: in place of @make's result */
+void control_answer_all(struct control *control, enum control_wait what,
+			json_t *(*make)(struct control *control),
+			const struct control_error *error);
+
+/** control_text() - a string; what is not UTF-8 (a file's name) is not shown */
+json_t *control_text(const char *text);
+
+/** control_state() - the result of commands that change it: {"state": "paused", ...} */
+json_t *control_state(struct control *control);
+
+#endif
