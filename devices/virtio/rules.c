@@ -78,6 +78,14 @@ static const struct rule rules[] = {
 	[VIRTIO_RULE_BALLOON_REPORT] = { "balloon-report", "5.5.6.7" },
 	[VIRTIO_RULE_BALLOON_CONFIG] = { "balloon-config", "5.5.4" },
 	[VIRTIO_RULE_BALLOON_POISON] = { "balloon-poison", "5.5.6.6.1" },
+	[VIRTIO_RULE_NET_TX_WRITABLE] = { "net-tx-writable", "5.1.6.2" },
+	[VIRTIO_RULE_NET_TX_LENGTH] = { "net-tx-length", "5.1.6.2" },
+	[VIRTIO_RULE_NET_TX_HEADER] = { "net-tx-header", "5.1.6.2.1" },
+	[VIRTIO_RULE_NET_RX_READABLE] = { "net-rx-readable", "5.1.6.3" },
+	[VIRTIO_RULE_NET_RX_LENGTH] = { "net-rx-length", "5.1.6.3.1" },
+	[VIRTIO_RULE_NET_CTRL_LENGTH] = { "net-ctrl-length", "5.1.6.5" },
+	[VIRTIO_RULE_NET_CTRL_COMMAND] = { "net-ctrl-command", "5.1.6.5" },
+	[VIRTIO_RULE_NET_CTRL_DATA] = { "net-ctrl-data", "5.1.6.5" },
 };
 _Static_assert(ARRAY_SIZE(rules) == VIRTIO_RULE_COUNT, "a name for each rule");
 

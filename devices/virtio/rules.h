@@ -81,6 +81,14 @@ enum virtio_rule {
 	VIRTIO_RULE_BALLOON_REPORT,       /* free memory that is not made of whole pages */
 	VIRTIO_RULE_BALLOON_CONFIG,       /* a field written that is not the driver's */
 	VIRTIO_RULE_BALLOON_POISON,       /* poison_val changed after DRIVER_OK */
+	VIRTIO_RULE_NET_TX_WRITABLE,      /* device-writable buffer in a transmit queue */
+	VIRTIO_RULE_NET_TX_LENGTH,        /* no whole header, or a frame too short or too long */
+	VIRTIO_RULE_NET_TX_HEADER,        /* header with what was not accepted or makes no sense */
+	VIRTIO_RULE_NET_RX_READABLE,      /* device-readable buffer in a receive queue */
+	VIRTIO_RULE_NET_RX_LENGTH,        /* buffer too small for what it has to hold */
+	VIRTIO_RULE_NET_CTRL_LENGTH,  /* command without class and command, or nowhere to answer */
+	VIRTIO_RULE_NET_CTRL_COMMAND, /* command that there isn't, or of a feature not accepted */
+	VIRTIO_RULE_NET_CTRL_DATA,    /* command whose data are not what it takes */
 	VIRTIO_RULE_COUNT,
 };
 
