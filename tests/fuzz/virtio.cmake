@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-foreach(part ring mmio pci blk balloon)
+foreach(part ring mmio pci blk balloon net)
     glassbox_fuzz_target(virtio_${part}_fuzz virtio_${part}_fuzz.c
         ${CMAKE_SOURCE_DIR}/tests/support/fake_disk.c
+        ${CMAKE_SOURCE_DIR}/tests/support/fake_net.c
         ${CMAKE_SOURCE_DIR}/tests/support/mock_driver.c
         ${CMAKE_SOURCE_DIR}/tests/support/mock_pci_driver.c
         ${CMAKE_SOURCE_DIR}/tests/support/mock_virtio_device.c
