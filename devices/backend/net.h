@@ -154,8 +154,8 @@ static inline ssize_t net_receive(struct net_backend *net, unsigned pair, const 
 /**
  * net_watch() - whether to look for frames and to call ready(); at first it is off
  *
- * With it on, ready() is called when a frame has come after net_receive() returned -EAGAIN.  It may
- * be called with nothing there, too.
+ * With it on, ready() is called when a frame has come after net_receive() returned -EAGAIN, and
+ * lost() when there will be none.  ready() may be called with nothing there, too.
  */
 static inline void net_watch(struct net_backend *net, unsigned pair, bool on)
 {
