@@ -36,6 +36,7 @@ enum option_key {
 	KEY_REBOOT,
 	KEY_KVM,
 	KEY_DISK,
+	KEY_NET,
 	KEY_RNG,
 	KEY_VSOCK,
 	KEY_BALLOON,
@@ -61,6 +62,11 @@ static const struct argp_option options[] = {
 	{ "disk", KEY_DISK, "PATH[,OPTION]...", 0,
 	  "a virtio-blk disk, with its blocks in a file or block device; options: ro, direct, "
 	  "serial=TEXT, queues=N, format=raw, transport=KIND",
+	  0 },
+	{ "net", KEY_NET, "WHERE[,OPTION]...", 0,
+	  "a virtio-net network interface: user, a network without privileges, or tap=NAME, an "
+	  "interface of the host; options: hostfwd=tcp|udp:[ADDRESS]:PORT-[ADDRESS]:PORT, "
+	  "mac=ADDRESS, mtu=N, queues=N, link=down, transport=KIND",
 	  0 },
 	{ "rng", KEY_RNG, "transport=KIND", OPTION_ARG_OPTIONAL,
 	  "random numbers of the host, by virtio-rng", 0 },
@@ -190,6 +196,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_REBOOT: run->reboot = true; break;
 	case KEY_KVM: run->kvm_device = arg; break;
 	case KEY_DISK: add_virtio(run, &virtio_kind_disk, "--disk", arg, state); break;
+	case KEY_NET: add_virtio(run, &virtio_kind_net, "--net", arg, state); break;
 	case KEY_RNG: add_virtio(run, &virtio_kind_rng, "--rng", arg, state); break;
 	case KEY_VSOCK: add_virtio(run, &virtio_kind_vsock, "--vsock", arg, state); break;
 	case KEY_BALLOON: add_virtio(run, &virtio_kind_balloon, "--balloon", arg, state); break;

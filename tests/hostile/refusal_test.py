@@ -145,6 +145,22 @@ class RefusalTest(vmm.TestCase):
         self.assert_refused(("-k", self.kernel, "--disk", image, "--disk", image),
                             f"'{image}': another virtual machine uses it")
 
+    def test_networks(self):
+        for arguments, pattern in (
+            (("--net", ""), "--net: '' is neither user nor tap=NAME"),
+            (("--net", "user,hostfwd=tcp:22"), "--net: hostfwd 'tcp:22' is not of the form"),
+            (("--net", "tap=a-name-too-long-for-it"), "'a-name-too-long-for-it' is not a network interface"),
+        ):
+            self.assert_refused(("-k", self.kernel, *arguments), pattern, vmm.STATUS_USAGE)
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+            port = server.getsockname()[1]
+            self.assert_refused(("-k", self.kernel, "--net", f"user,hostfwd=tcp::{port}-:22"),
+                                f"cannot forward tcp:127.0.0.1:{port}: Address already in use")
+        self.assert_refused(("-k", self.kernel, "--net", "tap=lo"),
+                            "'lo'(: this host has no /dev/net/tun|.* cannot open /dev/net/tun| is not a TAP interface)")
+
     def test_long_kernel_command_line(self):
         self.assert_refused(("-k", self.kernel, "-a", "x" * 100000), "command line")
 

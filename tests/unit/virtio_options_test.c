@@ -143,6 +143,92 @@ static void test_mistakes(void **state)
 		       "deflate-on-oom 'no' is neither on nor off");
 }
 
+static const struct net_options *parse_net(struct options_fixture *f, const char *text)
+{
+	memset(f, 0, sizeof(*f));
+	assert_int_equal(add(f, &virtio_kind_net, text), 0);
+	return &f->list.devices[0].net;
+}
+
+static void test_net(void **state)
+{
+	static const uint8_t mac[] = { 0x02, 0xab, 0, 0, 0x0c, 1 };
+	static const uint8_t no_mac[6];
+	struct options_fixture f;
+	const struct net_options *net = parse_net(&f, "user");
+
+	(void)state;
+	assert_null(net->tap);
+	assert_int_equal(net->nr_forwards | net->mtu | net->queues, 0);
+	assert_memory_equal(net->mac, no_mac, sizeof(no_mac));
+	assert_false(net->link_down);
+	net = parse_net(&f, "user,hostfwd=tcp::2222-:22,link=down,hostfwd=udp:0.0.0.0:1-10.0.2.9:2,"
+			    "mac=02:ab:00:00:0C:01,mtu=1280");
+	assert_int_equal(net->nr_forwards, 2);
+	assert_int_equal(net->forwards[0].host_port, 2222);
+	assert_false(net->forwards[0].udp);
+	assert_int_equal(net->forwards[1].guest_port, 2);
+	assert_true(net->forwards[1].udp);
+	assert_memory_equal(net->mac, mac, sizeof(mac));
+	assert_int_equal(net->mtu, 1280);
+	assert_true(net->link_down);
+	net = parse_net(&f, "tap=a,,b,queues=15,link=up,transport=mmio");
+	assert_string_equal(net->tap, "a,b");
+	assert_int_equal(net->queues, 15);
+	assert_false(net->link_down);
+	assert_int_equal(f.list.devices[0].transport, VIRTIO_TRANSPORT_MMIO);
+}
+
+static void test_net_mistakes(void **state)
+{
+	static const char *const macs[] = { "",
+					    "01:00:00:00:00:01",
+					    "00:00:00:00:00:00",
+					    "02:00:00:00:00",
+					    "02:00:00:00:00:0",
+					    "02:00:00:00:00:01:02",
+					    "02-00-00-00-00-01",
+					    "02:00:00:00:00:0x",
+					    "0x:00:00:00:00:01" };
+	char text[64], message[128];
+
+	(void)state;
+	assert_refused(&virtio_kind_net, "", "'' is neither user nor tap=NAME");
+	assert_refused(&virtio_kind_net, "tap=", "'tap=' is neither user nor tap=NAME");
+	assert_refused(&virtio_kind_net, "users", "'users' is neither user nor tap=NAME");
+	assert_refused(&virtio_kind_net, "user,queues=2", "the user network has one queue");
+	assert_refused(&virtio_kind_net, "tap=a,queues=16",
+		       "queues '16' is not a number from 1 to 15");
+	assert_refused(&virtio_kind_net, "tap=a,mtu=1279",
+		       "mtu '1279' is not a number from 1280 to 65521");
+	assert_refused(&virtio_kind_net, "tap=a,link", "link '' is neither up nor down");
+	assert_refused(&virtio_kind_net, "tap=a,hostfwd=tcp::1-:2",
+		       "hostfwd is for the user network only");
+	assert_refused(&virtio_kind_net, "user,hostfwd",
+		       "hostfwd '' is not of the form tcp:[ADDRESS]:PORT-[ADDRESS]:PORT");
+	for (unsigned i = 0; i < ARRAY_SIZE(macs); i++) {
+		(void)snprintf(text, sizeof(text), "user,mac=%s", macs[i]);
+		(void)snprintf(message, sizeof(message),
+			       "mac '%s' is not the address of one station, such as "
+			       "02:00:00:00:00:01",
+			       macs[i]);
+		assert_refused(&virtio_kind_net, text, message);
+	}
+}
+
+static void test_net_forwards_have_an_end(void **state)
+{
+	static char text[64 * (NET_MAX_FORWARDS + 1)] = "user";
+	struct virtio_list list = { 0 };
+	struct error error;
+
+	(void)state;
+	for (unsigned i = 0; i <= NET_MAX_FORWARDS; i++)
+		(void)strcat(text, ",hostfwd=tcp::1-:2");
+	assert_int_equal(virtio_list_add(&list, &virtio_kind_net, text, &error), -EINVAL);
+	assert_string_equal(error.message, "hostfwd is there more than 32 times");
+}
+
 static void test_transports(void **state)
 {
 	struct options_fixture f = { .list = { .transport = VIRTIO_TRANSPORT_MMIO } };
@@ -171,10 +257,23 @@ static void test_too_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_disk_defaults), cmocka_unit_test(test_disk_with_everything),
-		cmocka_unit_test(test_vsock),         cmocka_unit_test(test_commas),
-		cmocka_unit_test(test_balloon),       cmocka_unit_test(test_mistakes),
-		cmocka_unit_test(test_transports),    cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_disk_defaults),
+		cmocka_unit_test(test_disk_with_everything),
+		cmocka_unit_test(test_vsock),
+		cmocka_unit_test(test_commas),
+		cmocka_unit_test(test_balloon),
+		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_transports),
+		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_disk_defaults),
+		cmocka_unit_test(test_disk_with_everything),
+		cmocka_unit_test(test_commas),
+		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_net),
+		cmocka_unit_test(test_net_mistakes),
+		cmocka_unit_test(test_net_forwards_have_an_end),
+		cmocka_unit_test(test_transports),
+		cmocka_unit_test(test_too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

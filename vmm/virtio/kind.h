@@ -31,7 +31,10 @@ struct virtio_kind {
 		      struct error *error);
 };
 
-extern const struct virtio_kind virtio_kind_balloon, virtio_kind_disk, virtio_kind_rng,
-	virtio_kind_vsock;
+extern const struct virtio_kind virtio_kind_balloon;
+extern const struct virtio_kind virtio_kind_disk;
+extern const struct virtio_kind virtio_kind_net;
+extern const struct virtio_kind virtio_kind_rng;
+extern const struct virtio_kind virtio_kind_vsock;
 
 #endif

@@ -4,6 +4,7 @@
 #define GLASSBOX_VMM_VIRTIO_OPTIONS_H
 
 #include "base/error.h"
+#include "devices/backend/net_slirp.h"
 
 enum virtio_transport {
 	VIRTIO_TRANSPORT_DEFAULT, /* what --transport says */
@@ -30,6 +31,18 @@ struct vsock_options {
 	const char *path; /* never NULL */
 };
 
+#define NET_MAX_FORWARDS 32
+
+struct net_options {
+	const char *tap; /* interface; NULL: the user network */
+	struct net_forward forwards[NET_MAX_FORWARDS];
+	unsigned nr_forwards;
+	uint8_t mac[NET_MAC_LEN]; /* all zero: one is made up */
+	unsigned mtu;             /* bytes; 0: is not said */
+	unsigned queues;          /* pairs; 0: one */
+	bool link_down;
+};
+
 struct virtio_kind;
 
 struct virtio_options {
@@ -39,6 +52,7 @@ struct virtio_options {
 		struct balloon_options balloon;
 		struct disk_options disk;
 		struct vsock_options vsock;
+		struct net_options net;
 	};
 };
 
