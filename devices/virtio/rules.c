@@ -86,6 +86,12 @@ static const struct rule rules[] = {
 	[VIRTIO_RULE_NET_CTRL_LENGTH] = { "net-ctrl-length", "5.1.6.5" },
 	[VIRTIO_RULE_NET_CTRL_COMMAND] = { "net-ctrl-command", "5.1.6.5" },
 	[VIRTIO_RULE_NET_CTRL_DATA] = { "net-ctrl-data", "5.1.6.5" },
+	[VIRTIO_RULE_CONSOLE_READABLE] = { "console-readable", "5.3.6.1" },
+	[VIRTIO_RULE_CONSOLE_WRITABLE] = { "console-writable", "5.3.6.1" },
+	[VIRTIO_RULE_CONSOLE_QUEUE] = { "console-queue", "5.3.2" },
+	[VIRTIO_RULE_CONSOLE_CONTROL] = { "console-control", "5.3.6.2" },
+	[VIRTIO_RULE_CONSOLE_EVENT] = { "console-event", "5.3.6.2" },
+	[VIRTIO_RULE_CONSOLE_PORT] = { "console-port", "5.3.6.2" },
 };
 _Static_assert(ARRAY_SIZE(rules) == VIRTIO_RULE_COUNT, "a name for each rule");
 

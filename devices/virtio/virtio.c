@@ -274,10 +274,12 @@ void virtio_dev_config_read(struct virtio_dev *vdev, uint64_t off, void *buf, un
 
 void virtio_dev_config_write(struct virtio_dev *vdev, uint64_t off, const void *buf, unsigned len)
 {
-	const struct virtio_ops *ops = vdev->class->ops;
+	const struct virtio_class *class = vdev->class;
+	const struct virtio_ops *ops = class->ops;
 
 	/* 3.1.1, step 4. */
-	if (!(vdev->status & VIRTIO_S_FEATURES_OK)) {
+	if (!(vdev->status & VIRTIO_S_FEATURES_OK) &&
+	    !range_within(off, len, class->early_config.off, class->early_config.len)) {
 		finding(vdev, VIRTIO_RULE_CONFIG_EARLY, off);
 		return;
 	}

@@ -95,6 +95,10 @@ struct virtio_class {
 	uint64_t features;                               /* of this device type */
 	const struct virtio_feature_rule *feature_rules; /* may be NULL */
 	unsigned config_len;                             /* bytes */
+	/* Configuration that may be written at any time, before FEATURES_OK, too. */
+	struct {
+		unsigned off, len;
+	} early_config;
 	const struct virtio_ops *ops;
 };
 
@@ -193,6 +197,13 @@ void virtio_dev_config_changed(struct virtio_dev *vdev);
  * itself.
  */
 void virtio_dev_needs_reset(struct virtio_dev *vdev);
+
+/**
+ * virtio_dev_serve() - have queue_ready called for @q now
+ *
+ * On the loop's thread, for a moment at which what is in the queue must not wait.
+ */
+void virtio_dev_serve(struct virtio_dev *vdev, unsigned q);
 
 /**
  * virtio_dev_again() - have queue_ready called for @q soon, on the loop's thread

@@ -224,7 +224,7 @@ static void ring_own_doorbell(struct virtio_doorbell *doorbell)
 		doorbell->own++;
 }
 
-static void serve(struct virtio_dev *vdev, unsigned q)
+void virtio_dev_serve(struct virtio_dev *vdev, unsigned q)
 {
 	struct virtqueue *vq = &vdev->queues[q];
 
@@ -243,7 +243,7 @@ void virtio_dev_again(struct virtio_dev *vdev, unsigned q)
 	if (vdev->doorbells[q].eventfd >= 0)
 		ring_own_doorbell(&vdev->doorbells[q]);
 	else
-		serve(vdev, q);
+		virtio_dev_serve(vdev, q);
 }
 
 static void trace_kick(const struct virtio_dev *vdev, const struct virtqueue *vq, const char *via)
@@ -305,7 +305,7 @@ static void on_doorbell(void *ctx, uint32_t events)
 		if (!may_notify(vdev, vq))
 			return;
 	}
-	serve(vdev, doorbell->queue);
+	virtio_dev_serve(vdev, doorbell->queue);
 }
 
 int virtio_dev_doorbell(const struct virtio_dev *vdev, unsigned q)

@@ -166,6 +166,13 @@ bool virtqueue_should_signal(struct virtqueue *vq) __must_check;
  */
 void virtqueue_start_batch(struct virtqueue *vq);
 
+/** virtqueue_end_batch() - end it before, with work left: as if queue size chains were popped */
+static inline void virtqueue_end_batch(struct virtqueue *vq)
+{
+	vq->batch_left = 0;
+	vq->batch_ended = true;
+}
+
 static inline bool virtqueue_batch_ended(const struct virtqueue *vq)
 {
 	return vq->batch_ended;
