@@ -43,8 +43,11 @@ void chardev_wake(struct chardev *chr)
 /* A side was closed.  The receiver hears of it from the loop: its caller may be anywhere. */
 static void note_end(struct chardev *chr)
 {
-	if (chr->kind->reconnects && !chardev_is_attached(chr))
-		chr->hung_up = true;
+	if (!chardev_is_attached(chr)) {
+		chr->hung_up = chr->kind->reconnects;
+		if (chr->kind->detached)
+			chr->kind->detached(chr);
+	}
 	chardev_wake(chr);
 }
 

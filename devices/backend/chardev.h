@@ -7,7 +7,7 @@
  *              (pipe, file, /dev/null) is passed on untouched; its end just ends the input.
  *   file:PATH  output only; an existing file is truncated
  *   unix:PATH  listens on a socket (mode 0600).  One client at a time, further ones are closed at
- *              once; the next may come when it has gone.
+ *              once; the next may come when it has gone, and waits until it was heard out.
  *   pty        a pseudo-terminal of its own, which programs may open and close as they like
  *   none       nowhere
  *

@@ -30,6 +30,7 @@ struct chardev_kind {
 	bool (*get_size)(struct chardev *chr, struct char_size *ret_size);
 	/* True if both sides are one connection, whose end lets another client in. */
 	bool reconnects;
+	void (*detached)(struct chardev *chr); /* both sides have ended; may be NULL */
 };
 
 extern const struct chardev_kind chardev_stdio, chardev_file, chardev_unix, chardev_pty,

@@ -15,7 +15,7 @@ struct peer {
 	struct loop *loop;
 	struct chardev *chr;
 	char log[64]; /* "C" connected, "D" disconnected, "W" writable, and the input */
-	bool refuses;
+	bool refuses, discards;
 	unsigned resizes;
 	struct char_size size;
 };
@@ -33,6 +33,8 @@ static size_t peer_receive(void *ctx, const void *buf, size_t len)
 {
 	struct peer *peer = ctx;
 
+	if (peer->discards)
+		return len;
 	if (peer->refuses)
 		return 0;
 	note(peer, buf, len);
@@ -213,6 +215,38 @@ static void unix_next_client_is_not_taken_for_the_last(void **state)
 	assert_true(told(peer, "old"));
 }
 
+/* It comes before anybody had the time to see that the other one has gone. */
+static void unix_next_client_waits_for_the_end_of_the_last(void **state)
+{
+	static char page[4096];
+	struct peer *peer = *state;
+	_cleanup_close_ int next = -EBADF, third = -EBADF;
+	int fd;
+
+	unix_open(peer, false);
+	fd = connect_to(peer->chr);
+	assert_int_equal(write(fd, "x", 1), 1);
+	(void)close(fd);
+	next = connect_to(peer->chr);
+	assert_true(told(peer, "CxDC"));
+	/* The input of the last one is more than is taken now. */
+	peer->refuses = true;
+	while (write(next, page, sizeof(page)) > 0)
+		loop_turn(peer->loop);
+	(void)close(next);
+	next = connect_to(peer->chr);
+	assert_true(told(peer, ""));
+	assert_int_equal(read(next, page, 1), -1); /* not closed */
+	peer->discards = true;
+	chardev_resume(peer->chr);
+	loop_turns(peer->loop, 1000); /* a page each */
+	assert_true(told(peer, "DC"));
+	/* Yet one that is still there keeps others out. */
+	third = connect_to(peer->chr);
+	assert_true(told(peer, ""));
+	assert_int_equal(read(third, page, 1), 0);
+}
+
 /* Another machine has the same consoles. */
 static void new_receiver_is_told_anew(void **state)
 {
@@ -391,6 +425,7 @@ int main(void)
 		PEER_TEST(unix_half_of_a_client_is_one),
 		PEER_TEST(unix_input_comes_before_the_end),
 		PEER_TEST(unix_next_client_is_not_taken_for_the_last),
+		PEER_TEST(unix_next_client_waits_for_the_end_of_the_last),
 		PEER_TEST(new_receiver_is_told_anew),
 		PEER_TEST(session_keeps_nothing_for_the_next_client),
 		PEER_TEST(writer_that_asks_for_room_loses_nothing),
