@@ -33,21 +33,6 @@ static void power_requested(void *ctx, enum power_request request)
 	vm_stop_for(board->vm, &stop);
 }
 
-static void console_write(void *ctx, const void *buf, size_t len)
-{
-	struct board *board = ctx;
-
-	panic_watch_feed(&board->panic, buf, len);
-	char_backend_write(&board->console, buf, len);
-}
-
-static void console_resume(void *ctx)
-{
-	struct board *board = ctx;
-
-	char_backend_resume(&board->console);
-}
-
 static int create_vcpus(struct board *board, const struct run_options *options, struct error *error)
 {
 	_cleanup_free_ struct kvm_cpuid2 *supported = NULL;
@@ -83,7 +68,7 @@ static int create_vcpus(struct board *board, const struct run_options *options, 
 	return 0;
 }
 
-static int create_devices(struct board *board)
+static int create_devices(struct board *board, struct consoles *consoles)
 {
 	struct vm *vm = board->vm;
 	const struct kvm *kvm = &vm->kvm;
@@ -91,7 +76,7 @@ static int create_devices(struct board *board)
 	const struct serial_config serial = {
 		.name = "serial0",
 		.irq = irq_wire(&board->serial_irq, kvm, SERIAL_GSI),
-		.backend = { .write = console_write, .resume = console_resume, .ctx = board },
+		.backend = consoles_serial_backend(consoles),
 	};
 	const struct rtc_config rtc = {
 		.name = "rtc",
@@ -109,11 +94,15 @@ static int create_devices(struct board *board)
 		.sleep_type_s5 = ACPI_SLEEP_TYPE_S5,
 		.reset_value = ACPI_RESET_VALUE,
 	};
+	struct char_receiver receiver;
 	int r;
 
 	r = serial_create(&serial, &board->serial);
-	if (r == 0)
-		r = bus_add(&vm->pio, SERIAL_PORT, SERIAL_NR_PORTS, board->serial);
+	if (r < 0)
+		return r;
+	receiver = serial_receiver(board->serial);
+	consoles_plug_serial(consoles, &receiver);
+	r = bus_add(&vm->pio, SERIAL_PORT, SERIAL_NR_PORTS, board->serial);
 	if (r == 0)
 		r = rtc_create(&rtc, &board->rtc);
 	if (r == 0)
@@ -166,6 +155,7 @@ static int build_machine(struct board *board, const struct board_config *config,
 	struct machine_virtio_config virtio = { .devices = &options->virtio,
 						.vm = board->vm,
 						.loop = config->loop,
+						.consoles = config->consoles,
 						.trace_doorbells = options->trace_doorbells };
 	int r;
 
@@ -178,7 +168,7 @@ static int build_machine(struct board *board, const struct board_config *config,
 	r = create_vcpus(board, options, error);
 	if (r < 0)
 		return r;
-	r = create_devices(board);
+	r = create_devices(board, config->consoles);
 	if (r < 0)
 		return error_set_errno(error, r, "cannot make the devices");
 	r = machine_pci_create(board->vm, &board->pci, error);
@@ -197,7 +187,6 @@ int board_create(const struct board_config *config, struct board **ret_board, st
 
 	if (!board)
 		return error_set_errno(error, -ENOMEM, "cannot build the machine");
-	board->console = config->console;
 	r = vm_create(options->memory, config->loop, &board->vm, error);
 	if (r < 0)
 		goto fail;

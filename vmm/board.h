@@ -8,11 +8,10 @@
 #ifndef GLASSBOX_VMM_BOARD_H
 #define GLASSBOX_VMM_BOARD_H
 
-#include "devices/backend/char_backend.h"
 #include "vmm/boot/boot.h"
+#include "vmm/consoles.h"
 #include "vmm/irq.h"
 #include "vmm/options.h"
-#include "vmm/panic_watch.h"
 #include "vmm/pci_host.h"
 #include "vmm/virtio/machine.h"
 #include "vmm/vm.h"
@@ -21,15 +20,12 @@ struct board_config {
 	const struct run_options *options; /* borrowed for ever */
 	struct loop *loop;
 	struct vm_events events;
-	struct char_backend console; /* takes the serial port's output */
+	struct consoles *consoles; /* the serial port and the virtio console are plugged in there */
 };
 
 struct board {
 	struct vm *vm;
 	struct boot_state boot;
-	struct panic_watch panic; /* the serial port's lock; or while all vCPUs are parked */
-	struct char_backend console;
-
 	struct machine_pci *pci;
 	struct machine_virtio *virtio;
 	struct irq serial_irq, rtc_irq, sci_irq;
@@ -40,6 +36,7 @@ struct board {
 /**
  * board_create() - a machine that vm_start() and vm_resume() can run
  *
+ * The owner unplugs the consoles before the board is released or destroyed, and if this fails.
  * Return: 0, or -errno with @error set.
  */
 int board_create(const struct board_config *config, struct board **ret_board, struct error *error)

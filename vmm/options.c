@@ -25,6 +25,7 @@ enum option_key {
 	KEY_MEMORY = 'm',
 	KEY_VERBOSE = 'v',
 	KEY_CONSOLE = 0x100,
+	KEY_VIRTIO_CONSOLE,
 	KEY_CPU,
 	KEY_CONTROL,
 	KEY_GDB,
@@ -59,6 +60,10 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "console", KEY_CONSOLE, "WHERE", 0,
 	  "the serial port: stdio (default), file:PATH, unix:PATH, pty or none", 0 },
+	{ "virtio-console", KEY_VIRTIO_CONSOLE, "WHERE[,OPTION]...", 0,
+	  "a console of virtio-console (hvc0), or a port for programs; options: name=NAME, "
+	  "transport=KIND",
+	  0 },
 	{ "disk", KEY_DISK, "PATH[,OPTION]...", 0,
 	  "a virtio-blk disk, with its blocks in a file or block device; options: ro, direct, "
 	  "serial=TEXT, queues=N, format=raw, transport=KIND",
@@ -156,7 +161,22 @@ static void check_balloon(const struct run_options *run, const struct argp_state
 		usage_error(state, "--balloon: one is all that a guest's memory needs");
 }
 
-static void check_together(const struct run_options *run, const struct argp_state *state)
+/* One console has the terminal: the serial port, unless another one was given it. */
+static void check_stdio(struct run_options *run, const struct argp_state *state)
+{
+	const struct console_options *console = virtio_list_console(&run->virtio);
+	unsigned users = 0;
+
+	for (unsigned i = 0; console && i < console->nr; i++)
+		users += strcmp(console->ports[i].where, "stdio") == 0;
+	if (!run->console)
+		run->console = users ? "none" : "stdio";
+	users += strcmp(run->console, "stdio") == 0;
+	if (users > 1)
+		usage_error(state, "stdio can be given to one console only");
+}
+
+static void check_together(struct run_options *run, const struct argp_state *state)
 {
 	if (!run->kernel)
 		usage_error(state, "--kernel FILE is missing");
@@ -166,6 +186,7 @@ static void check_together(const struct run_options *run, const struct argp_stat
 	check_balloon(run, state);
 	if (run->wait_gdb && !run->gdb)
 		usage_error(state, "--wait-gdb needs --gdb ADDRESS");
+	check_stdio(run, state);
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -187,6 +208,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_CONSOLE: run->console = arg; break;
 	case KEY_CONTROL: run->control = arg; break;
+	case KEY_VIRTIO_CONSOLE:
+		add_virtio(run, &virtio_kind_console, "--virtio-console", arg, state);
+		break;
 	case KEY_GDB: run->gdb = arg; break;
 	case KEY_WAIT_GDB: run->wait_gdb = true; break;
 	case KEY_SYMBOLS: run->symbols = arg; break;
@@ -223,7 +247,6 @@ void options_parse_run(int argc, char **argv, struct run_options *ret_options)
 	};
 	struct run_options run = {
 		.append = "",
-		.console = "stdio",
 		.cpu = "host",
 		.kvm_device = "/dev/kvm",
 		.memory = MEMORY_DEFAULT,

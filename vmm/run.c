@@ -11,8 +11,6 @@
 #include "base/cleanup.h"
 #include "base/elf_symbols.h"
 #include "base/log.h"
-#include "devices/backend/chardev.h"
-#include "devices/legacy/serial.h"
 #include "gdbstub/server.h"
 #include "trace/loader.h"
 #include "trace/session.h"
@@ -28,7 +26,7 @@
 struct run {
 	const struct run_options *options;
 	struct loop *loop;
-	struct chardev *console;
+	struct consoles *consoles;
 	struct trace_session *session;
 	struct elf_symbols *symbols; /* NULL: none */
 	struct board *board;
@@ -79,6 +77,11 @@ static void signal_arrived(void *ctx, uint32_t events)
 	(void)events;
 	if (read(run->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
+	if (info.ssi_signo == SIGWINCH) {
+		if (run->consoles)
+			consoles_check_size(run->consoles);
+		return;
+	}
 	finish(run, GLASSBOX_STATUS_SIGNALLED + (int)info.ssi_signo, "ended by a signal");
 }
 
@@ -93,6 +96,7 @@ static int watch_signals(struct run *run)
 	(void)sigaddset(&mask, SIGTERM);
 	(void)sigaddset(&mask, SIGHUP);
 	(void)sigaddset(&mask, SIGQUIT);
+	(void)sigaddset(&mask, SIGWINCH);
 	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
 		return -errno;
 	run->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -133,7 +137,7 @@ static void reset_failed(struct run *run, const struct error *error)
 static void guest_reset(struct run *run, const struct vm_stop *stop)
 {
 	struct board *old = run->board;
-	const char *panic = old->panic.message;
+	const char *panic = consoles_panic(run->consoles);
 	struct error error;
 
 	if (panic[0] != '\0') {
@@ -145,7 +149,7 @@ static void guest_reset(struct run *run, const struct vm_stop *stop)
 		finish(run, GLASSBOX_STATUS_OK, "reset");
 		return;
 	}
-	chardev_set_receiver(run->console, NULL);
+	consoles_unplug(run->consoles);
 	/* The old machine stays until there is a new one: the debugger needs one to look at. */
 	board_release(old);
 	if (build_board(run, &error) < 0) {
@@ -237,7 +241,7 @@ static void guest_paused(void *ctx)
 {
 	struct run *run = ctx;
 
-	chardev_flush(run->console);
+	consoles_flush(run->consoles);
 	control_machine_parked(run->control);
 }
 
@@ -247,7 +251,7 @@ static void guest_stopped(void *ctx, const struct vm_stop *stop)
 	struct vm_stop breakpoint;
 
 	/* What the guest printed comes before what is said about it. */
-	chardev_flush(run->console);
+	consoles_flush(run->consoles);
 	if (is_failed_breakpoint(run, stop)) {
 		breakpoint = *stop;
 		breakpoint.kind = VM_STOP_SWBREAK;
@@ -286,18 +290,17 @@ static int build_board(struct run *run, struct error *error)
 		.options = run->options,
 		.loop = run->loop,
 		.events = { .stopped = guest_stopped, .paused = guest_paused, .ctx = run },
-		.console = chardev_backend(run->console),
+		.consoles = run->consoles,
 	};
-	struct char_receiver receiver;
 	int r;
 
 	r = board_create(&config, &run->board, error);
-	if (r < 0)
+	if (r < 0) {
+		consoles_unplug(run->consoles);
 		return r;
+	}
 	run->machine.board = run->board;
 	gdb_target_init(&run->target, run->board->vm, &run->board->boot, killed_by_debugger, run);
-	receiver = serial_receiver(run->board->serial);
-	chardev_set_receiver(run->console, &receiver);
 	return 0;
 }
 
@@ -334,13 +337,17 @@ static void stop_trace(struct run *run)
 		log_info("trace written to '%s', no event lost", run->options->trace_dir);
 }
 
-static int open_console(struct run *run, struct error *error)
+static int open_consoles(struct run *run, struct error *error)
 {
-	const struct chardev_config config = { .loop = run->loop,
-					       .quit = quit_by_user,
-					       .quit_ctx = run };
+	const struct consoles_config config = {
+		.serial = run->options->console,
+		.ports = virtio_list_console(&run->options->virtio),
+		.loop = run->loop,
+		.quit = quit_by_user,
+		.quit_ctx = run,
+	};
 
-	return chardev_create(run->options->console, &config, &run->console, error);
+	return consoles_open(&config, &run->consoles, error);
 }
 
 static int open_control(struct run *run, struct error *error)
@@ -356,8 +363,7 @@ static int open_control(struct run *run, struct error *error)
 /* Once all is well: a refusal is one line. */
 static void tell_addresses(const struct run *run)
 {
-	if (chardev_address(run->console))
-		log_info("console at %s", chardev_address(run->console));
+	consoles_log_addresses(run->consoles);
 	if (run->gdb)
 		log_info("gdb can connect to %s", gdb_server_address(run->gdb));
 	if (run->control)
@@ -378,7 +384,7 @@ static int start(struct run *run, struct error *error)
 	if (options->symbols)
 		r = elf_symbols_open(options->symbols, &run->symbols, error);
 	if (r == 0)
-		r = open_console(run, error);
+		r = open_consoles(run, error);
 	if (r == 0)
 		r = build_board(run, error);
 	if (r == 0 && options->gdb)
@@ -415,11 +421,10 @@ static void tear_down(struct run *run)
 		gdb_server_report_stop(run->gdb, &stop);
 		gdb_server_destroy(run->gdb);
 	}
-	if (run->console)
-		chardev_set_receiver(run->console, NULL);
+	consoles_unplug(run->consoles);
 	board_destroy(run->board);
 	control_destroy(run->control);
-	chardev_destroy(run->console);
+	consoles_close(run->consoles);
 	stop_trace(run);
 	elf_symbols_close(run->symbols);
 	loop_remove(run->signals);

@@ -89,12 +89,12 @@ enum virtio_rule {
 	VIRTIO_RULE_NET_CTRL_LENGTH,  /* command without class and command, or nowhere to answer */
 	VIRTIO_RULE_NET_CTRL_COMMAND, /* command that there isn't, or of a feature not accepted */
 	VIRTIO_RULE_NET_CTRL_DATA,    /* command whose data are not what it takes */
-	VIRTIO_RULE_CONSOLE_READABLE,     /* device-readable buffer in a receiveq */
-	VIRTIO_RULE_CONSOLE_WRITABLE,     /* device-writable buffer in a transmitq */
-	VIRTIO_RULE_CONSOLE_QUEUE,        /* a queue that only MULTIPORT has, without it */
-	VIRTIO_RULE_CONSOLE_CONTROL,      /* buffer too short for a control message */
-	VIRTIO_RULE_CONSOLE_EVENT,        /* control message that is none of a driver's */
-	VIRTIO_RULE_CONSOLE_PORT,         /* control message for a port that was not added */
+	VIRTIO_RULE_CONSOLE_READABLE, /* device-readable buffer in a receiveq */
+	VIRTIO_RULE_CONSOLE_WRITABLE, /* device-writable buffer in a transmitq */
+	VIRTIO_RULE_CONSOLE_QUEUE,    /* a queue that only MULTIPORT has, without it */
+	VIRTIO_RULE_CONSOLE_CONTROL,  /* buffer too short for a control message */
+	VIRTIO_RULE_CONSOLE_EVENT,    /* control message that is none of a driver's */
+	VIRTIO_RULE_CONSOLE_PORT,     /* control message for a port that was not added */
 	VIRTIO_RULE_COUNT,
 };
 

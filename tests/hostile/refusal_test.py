@@ -132,6 +132,14 @@ class RefusalTest(vmm.TestCase):
         self.assert_refused(("-k", self.kernel, "--control", "unix:/nowhere/socket"), "'unix:/nowhere/socket': No such")
         file = self.put("file", b"")
         self.assert_refused(("-k", self.kernel, "--control", f"unix:{file}"), "exists and is not a socket")
+    def test_virtio_consoles(self):
+        for arguments, pattern in (
+            (("--virtio-console", "stdio", "--virtio-console", "stdio,name=x"), "stdio can be given to one console"),
+            (("--console", "stdio", "--virtio-console", "stdio"), "stdio can be given to one console only"),
+            (("--virtio-console", "stdout"), "console 'stdout' must be stdio"),
+            (("--virtio-console", "none,name=a/b"), "--virtio-console: name 'a/b' has characters"),
+        ):
+            self.assert_refused(("-k", self.kernel, *arguments), pattern, vmm.STATUS_USAGE)
 
     def test_disk_images(self):
         missing = self.directory / "missing.img"

@@ -254,6 +254,79 @@ static void test_too_many(void **state)
 	assert_string_equal(f.error.message, "there is room for 31 virtio devices only");
 }
 
+static void test_consoles_are_ports_of_one_device(void **state)
+{
+	struct options_fixture f = { .list = { .transport = VIRTIO_TRANSPORT_PCI } };
+	char texts[3][64] = { "unix:/tmp/a,,b,name=org.example.agent", "stdio,transport=mmio",
+			      "pty" };
+	const struct console_options *console;
+
+	(void)state;
+	assert_null(virtio_list_console(&f.list));
+	assert_int_equal(add(&f, &virtio_kind_rng, ""), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(texts); i++)
+		assert_int_equal(virtio_list_add(&f.list, &virtio_kind_console, texts[i], &f.error),
+				 0);
+	assert_int_equal(f.list.nr, 2);
+	assert_int_equal(virtio_list_transport(&f.list, 1), VIRTIO_TRANSPORT_MMIO);
+	console = virtio_list_console(&f.list);
+	assert_int_equal(console->nr, 3);
+	assert_string_equal(console->ports[0].where, "unix:/tmp/a,b");
+	assert_string_equal(console->ports[0].name, "org.example.agent");
+	assert_string_equal(console->ports[1].where, "stdio");
+	assert_null(console->ports[1].name);
+	assert_string_equal(console->ports[2].where, "pty");
+}
+
+static void test_console_mistakes(void **state)
+{
+	struct options_fixture f = { 0 };
+
+	(void)state;
+	assert_refused(&virtio_kind_console, "", "needs a value");
+	assert_refused(&virtio_kind_console, "pty,name=", "name needs a value");
+	assert_refused(&virtio_kind_console, "pty,name=a/b",
+		       "name 'a/b' has characters that no name of a port may have");
+	assert_refused(&virtio_kind_console, "pty,name=a b",
+		       "name 'a b' has characters that no name of a port may have");
+	assert_refused(&virtio_kind_console, "pty,id=1", "'id' is not known");
+	assert_int_equal(add(&f, &virtio_kind_console, "pty,name=one,transport=pci"), 0);
+	assert_int_equal(add(&f, &virtio_kind_console, "pty,transport=mmio"), -EINVAL);
+	assert_string_equal(f.error.message, "all ports are behind the same transport");
+}
+
+static void test_console_names_are_there_once(void **state)
+{
+	struct options_fixture f = { 0 };
+	char texts[2][32] = { "pty,name=one", "none,name=one" };
+
+	(void)state;
+	assert_int_equal(virtio_list_add(&f.list, &virtio_kind_console, texts[0], &f.error), 0);
+	assert_int_equal(virtio_list_add(&f.list, &virtio_kind_console, texts[1], &f.error),
+			 -EINVAL);
+	assert_string_equal(f.error.message, "the name 'one' is there twice");
+}
+
+static void test_too_many_ports(void **state)
+{
+	struct options_fixture f = { 0 };
+	char texts[CONSOLE_MAX_PORTS][32];
+
+	(void)state;
+	for (unsigned i = 0; i < CONSOLE_MAX_PORTS - 1; i++) {
+		(void)snprintf(texts[i], sizeof(texts[i]), "none,name=port%u", i);
+		assert_int_equal(virtio_list_add(&f.list, &virtio_kind_console, texts[i], &f.error),
+				 0);
+	}
+	assert_int_equal(add(&f, &virtio_kind_console, "none,name=more"), -EINVAL);
+	assert_string_equal(f.error.message, "there is room for 14 named ports and a console");
+	assert_int_equal(add(&f, &virtio_kind_console, "none"), 0);
+	assert_int_equal(add(&f, &virtio_kind_console, "none"), -EINVAL);
+	/* Another device is no matter of these. */
+	for (unsigned i = f.list.nr; i < VIRTIO_MAX_DEVICES; i++)
+		assert_int_equal(add(&f, &virtio_kind_rng, ""), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +347,14 @@ int main(void)
 		cmocka_unit_test(test_net_forwards_have_an_end),
 		cmocka_unit_test(test_transports),
 		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_commas),
+		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_transports),
+		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_consoles_are_ports_of_one_device),
+		cmocka_unit_test(test_console_mistakes),
+		cmocka_unit_test(test_console_names_are_there_once),
+		cmocka_unit_test(test_too_many_ports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

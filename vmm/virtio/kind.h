@@ -16,12 +16,19 @@
 struct virtio_host {
 	struct loop *loop; /* serves the queues */
 	unsigned nr_vcpus;
+	struct consoles *consoles; /* has a line for each port of a console */
 };
 
 struct virtio_kind {
 	const char *name; /* of the devices, with a number behind it */
 	/* As suboptions_parse(); fills what belongs to the kind, and the transport. */
 	int (*parse)(char *text, struct virtio_options *options, struct error *error);
+	/*
+	 * For a kind of which there is one device: @more goes into it.  Returns 0, or -EINVAL with
+	 * @error set.  NULL: each option is a device of its own.
+	 */
+	int (*join)(struct virtio_options *device, const struct virtio_options *more,
+		    struct error *error);
 	/*
 	 * @config: name, memory and loop are there, the rest is the kind's to say
 	 * Return: 0, or -errno with @error set.
@@ -32,6 +39,7 @@ struct virtio_kind {
 };
 
 extern const struct virtio_kind virtio_kind_balloon;
+extern const struct virtio_kind virtio_kind_console;
 extern const struct virtio_kind virtio_kind_disk;
 extern const struct virtio_kind virtio_kind_net;
 extern const struct virtio_kind virtio_kind_rng;

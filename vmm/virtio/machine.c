@@ -133,8 +133,11 @@ int machine_virtio_create(const struct machine_virtio_config *config,
 	if (!virtio)
 		return error_set_errno(error, -ENOMEM, "cannot make the virtio devices");
 	virtio->config = *config;
-	virtio->host =
-		(struct virtio_host){ .loop = config->loop, .nr_vcpus = config->vm->nr_vcpus };
+	virtio->host = (struct virtio_host){
+		.loop = config->loop,
+		.nr_vcpus = config->vm->nr_vcpus,
+		.consoles = config->consoles,
+	};
 	if (!config->trace_doorbells)
 		virtio->doorbells = kvm_doorbells(&config->vm->kvm);
 	for (unsigned i = 0; r == 0 && i < config->devices->nr; i++)

@@ -10,7 +10,8 @@ struct machine_virtio_config {
 	const struct virtio_list *devices;
 	struct vm *vm;
 	struct machine_pci *pci;
-	struct loop *loop;    /* serves the queues */
+	struct loop *loop; /* serves the queues */
+	struct consoles *consoles;
 	bool trace_doorbells; /* notifications are exits, not ioeventfds */
 };
 

@@ -12,14 +12,25 @@ int virtio_list_add(struct virtio_list *list, const struct virtio_kind *kind, ch
 	struct virtio_options options = { .kind = kind };
 	int r;
 
-	if (list->nr == ARRAY_SIZE(list->devices))
-		return error_set_usage(error, "there is room for %u virtio devices only",
-				       VIRTIO_MAX_DEVICES);
 	r = kind->parse(text, &options, error);
 	if (r < 0)
 		return r;
+	for (unsigned i = 0; kind->join && i < list->nr; i++)
+		if (list->devices[i].kind == kind)
+			return kind->join(&list->devices[i], &options, error);
+	if (list->nr == ARRAY_SIZE(list->devices))
+		return error_set_usage(error, "there is room for %u virtio devices only",
+				       VIRTIO_MAX_DEVICES);
 	list->devices[list->nr++] = options;
 	return 0;
+}
+
+const struct console_options *virtio_list_console(const struct virtio_list *list)
+{
+	for (unsigned i = 0; i < list->nr; i++)
+		if (list->devices[i].kind == &virtio_kind_console)
+			return &list->devices[i].console;
+	return NULL;
 }
 
 enum virtio_transport virtio_list_transport(const struct virtio_list *list, unsigned index)

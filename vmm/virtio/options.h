@@ -43,6 +43,19 @@ struct net_options {
 	bool link_down;
 };
 
+#define CONSOLE_MAX_PORTS 15u
+
+struct console_option {
+	const char *where; /* stdio, file:PATH, unix:PATH, pty or none */
+	const char *name;  /* of a port; NULL: a console */
+};
+
+/* All that --virtio-console says: a port each. */
+struct console_options {
+	struct console_option ports[CONSOLE_MAX_PORTS];
+	unsigned nr; /* 1 or more */
+};
+
 struct virtio_kind;
 
 struct virtio_options {
@@ -50,6 +63,7 @@ struct virtio_options {
 	enum virtio_transport transport;
 	union {
 		struct balloon_options balloon;
+		struct console_options console;
 		struct disk_options disk;
 		struct vsock_options vsock;
 		struct net_options net;
@@ -72,6 +86,9 @@ struct virtio_list {
  */
 int virtio_list_add(struct virtio_list *list, const struct virtio_kind *kind, char *text,
 		    struct error *error) __must_check;
+
+/** virtio_list_console() - the console device's ports, or NULL if there is none */
+const struct console_options *virtio_list_console(const struct virtio_list *list);
 
 /** virtio_list_transport() - of the device at @index */
 enum virtio_transport virtio_list_transport(const struct virtio_list *list, unsigned index);
