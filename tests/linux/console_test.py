@@ -6,7 +6,6 @@ import hashlib
 import os
 import pathlib
 import re
-import select
 import signal
 import socket
 import sys
@@ -16,74 +15,26 @@ import time
 sys.path[:0] = [str(pathlib.Path(__file__).parent)]
 import linux_guest  # noqa: E402
 import vmm_process as vmm  # noqa: E402
+from console_line import CTRL_A, PROMPT, Line, type_command  # noqa: E402
 from linux_guest import kernel  # noqa: E402
 
-PROMPT = b"/ # "
 PASTE_BYTES = 20000
-CTRL_A = b"\x01"
-
-
-class Line:
-    """The other end of a console that is a socket or a terminal, as Vmm's send() and wait_for()."""
-
-    def __init__(self, vmm_process, fd):
-        self.process = vmm_process
-        self.fd = fd
-        self.out = bytearray()
-        os.set_blocking(fd, False)
-
-    def pump(self, seconds):
-        if select.select([self.fd], [], [], seconds)[0]:
-            try:
-                self.out += os.read(self.fd, 65536)
-            except (BlockingIOError, OSError):
-                pass
-
-    def wait_for(self, text, since=0):
-        deadline = time.monotonic() + vmm.PATIENCE
-        while (at := self.out.find(text, since)) < 0:
-            self.process.pump(0)
-            if time.monotonic() > deadline or self.process.process.poll() is not None:
-                raise AssertionError(f"no {text!r}: {self.process.describe()}; console {bytes(self.out[-500:])!r}")
-            self.pump(0.1)
-        return at + len(text)
-
-    def send(self, data):
-        deadline = time.monotonic() + vmm.PATIENCE
-        while data:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"it does not read its input: {self.process.describe()}")
-            try:
-                data = data[os.write(self.fd, data):]
-            except BlockingIOError:
-                pass
-            self.pump(0.02)
 
 
 class ConsoleTest(linux_guest.LinuxTest):
     def start_shell(self, *args, **kwargs):
         return self.start(*self.arguments(kernel(), *args, append="glassbox.action=shell"), **kwargs)
 
-    def type_command(self, line):
-        """The answer is none that the echo of the command could be taken for.
-
-        A terminal of ours may make two CRs of one: only what comes before them is looked for.
-        """
-        since = line.wait_for(PROMPT)
-        line.send(b"expr 6 '*' 7; echo a-$((2 + 3))-b\n")
-        line.wait_for(b"\n42\r", since)
-        return line.wait_for(b"\na-5-b\r", since)
-
     def test_pipe(self):
         process = self.start_shell(stdin="pipe")
-        self.type_command(process)
+        type_command(process)
         process.send("poweroff -f\n")
         self.assertEqual(process.finish(), vmm.STATUS_OK, process.describe())
 
     def test_terminal(self):
         process = self.start_shell(terminal=True)
         vmm.wait_until(lambda: not self.has_echo(process) or process.process.poll() is not None, "raw mode")
-        at = self.type_command(process)
+        at = type_command(process)
         # Ctrl-C is the guest's.
         at = process.wait_for(PROMPT, at)
         process.send(b"sleep 1000\n")
@@ -135,7 +86,7 @@ class ConsoleTest(linux_guest.LinuxTest):
         name = re.search(r"console at (\S+)", process.err.decode())[1]
         fd = os.open(name, os.O_RDWR | os.O_NOCTTY)
         self.addCleanup(os.close, fd)
-        self.type_command(Line(process, fd))
+        type_command(Line(process, fd))
         self.end_by_signal(process)
 
     def test_paste_through_a_socket(self):
@@ -147,7 +98,7 @@ class ConsoleTest(linux_guest.LinuxTest):
         self.addCleanup(client.close)
         client.connect(str(path))
         line = Line(process, client.fileno())
-        at = self.type_command(line)
+        at = type_command(line)
         # The terminal's canonical mode wants lines, of 4 kB at most.
         text = b"".join(b"%06d %s\n" % (i, b"abcdefghijklmnopqrstuvwxyz"[i % 13:]) for i in range(PASTE_BYTES // 27))
         line.wait_for(PROMPT, at)
