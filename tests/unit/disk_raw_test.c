@@ -11,26 +11,15 @@
 
 #include "devices/backend/disk_raw.h"
 #include "tests/unit/cmocka_all.h"
-#include "tests/unit/loop_fixture.h"
+#include "tests/unit/disk_fixture.h"
 
 #define SECTORS 64
 
 struct raw_fixture {
+	struct disk_fixture on;
 	char dir[32], path[64];
-	struct loop *loop;
-	struct disk_backend *disk;
-	struct error error;
-	unsigned tail, completed;
+	unsigned tail;
 };
-
-static void on_completed(void *ctx, struct disk_request *finished)
-{
-	struct raw_fixture *f = ctx;
-
-	for (; finished; finished = finished->next)
-		f->completed++;
-	loop_quit(f->loop);
-}
 
 static void make_file(const char *path, size_t size)
 {
@@ -54,7 +43,7 @@ static void setup_in(struct raw_fixture *f, const char *parent, size_t size)
 	assert_non_null(mkdtemp(f->dir));
 	(void)snprintf(f->path, sizeof(f->path), "%s/disk.img", f->dir);
 	make_file(f->path, size);
-	assert_int_equal(loop_create(&f->loop), 0);
+	disk_fixture_init(&f->on);
 }
 
 static void setup(struct raw_fixture *f, size_t size)
@@ -67,62 +56,22 @@ static int open_disk(struct raw_fixture *f, bool read_only, bool direct)
 	const struct disk_raw_config config = { .path = f->path,
 						.read_only = read_only,
 						.direct = direct };
-	int r = disk_raw_open(&config, f->loop, &f->disk, &f->tail, &f->error);
+	int r = disk_raw_open(&config, f->on.loop, &f->on.disk, &f->tail, &f->on.error);
 
 	if (r == -ENOSYS || r == -EPERM) {
-		print_message("%s\n", f->error.message);
+		print_message("%s\n", f->on.error.message);
 		exit(77);
 	}
 	if (r == 0)
-		disk_attach(f->disk, on_completed, f);
+		disk_attach(f->on.disk, disk_on_completed, &f->on);
 	return r;
 }
 
 static void teardown(struct raw_fixture *f)
 {
-	disk_destroy(f->disk);
-	loop_destroy(f->loop);
+	disk_fixture_deinit(&f->on);
 	assert_int_equal(unlink(f->path), 0);
 	assert_int_equal(rmdir(f->dir), 0);
-}
-
-/* Runs the loop until all of it is completed. */
-static void wait_for(struct raw_fixture *f, unsigned count)
-{
-	f->completed = 0;
-	disk_commit(f->disk);
-	while (f->completed < count)
-		assert_int_equal(loop_run(f->loop), 0);
-	assert_int_equal(f->completed, count);
-}
-
-static int do_request(struct raw_fixture *f, struct disk_request *request)
-{
-	disk_submit(f->disk, request);
-	wait_for(f, 1);
-	return request->error;
-}
-
-static int transfer(struct raw_fixture *f, enum disk_op op, uint64_t sector, void *buf, size_t len)
-{
-	struct iovec iov = { buf, len };
-	struct disk_request request = {
-		.op = op, .offset = sector * 512, .len = len, .iov = &iov, .nr_iov = 1
-	};
-
-	return do_request(f, &request);
-}
-
-static int other(struct raw_fixture *f, enum disk_op op, uint64_t sector, uint64_t sectors,
-		 bool may_unmap, bool durable)
-{
-	struct disk_request request = { .op = op,
-					.offset = sector * 512,
-					.len = sectors * 512,
-					.may_unmap = may_unmap,
-					.durable = durable };
-
-	return do_request(f, &request);
 }
 
 static uint8_t byte_at(struct raw_fixture *f, off_t off)
@@ -144,18 +93,18 @@ static void raw_reads_and_writes(void **state)
 	(void)state;
 	setup(&f, SECTORS * 512);
 	assert_int_equal(open_disk(&f, false, false), 0);
-	assert_int_equal(f.disk->info.size, SECTORS * 512);
-	assert_int_equal(f.disk->info.block_size, 512);
+	assert_int_equal(f.on.disk->info.size, SECTORS * 512);
+	assert_int_equal(f.on.disk->info.block_size, 512);
 	assert_int_equal(f.tail, 0);
-	assert_int_equal(transfer(&f, DISK_READ, 3, data, sizeof(data)), 0);
+	assert_int_equal(disk_transfer(&f.on, DISK_READ, 3, data, sizeof(data)), 0);
 	assert_int_equal(data[0], 4);
 	assert_int_equal(data[1023], 5);
 	memset(data, 0xa7, sizeof(data));
-	assert_int_equal(transfer(&f, DISK_WRITE, 62, data, sizeof(data)), 0);
+	assert_int_equal(disk_transfer(&f.on, DISK_WRITE, 62, data, sizeof(data)), 0);
 	assert_int_equal(byte_at(&f, 62 * 512), 0xa7);
 	assert_int_equal(byte_at(&f, 64 * 512 - 1), 0xa7);
 	assert_int_equal(byte_at(&f, 62 * 512 - 1), 62);
-	assert_int_equal(other(&f, DISK_FLUSH, 0, 0, false, false), 0);
+	assert_int_equal(disk_other(&f.on, DISK_FLUSH, 0, 0, false, false), 0);
 	teardown(&f);
 }
 
@@ -169,7 +118,7 @@ static void raw_serves_many_pieces_and_requests(void **state)
 	(void)state;
 	setup(&f, SECTORS * 512);
 	assert_int_equal(open_disk(&f, true, false), 0);
-	assert_true(f.disk->info.max_requests >= 16);
+	assert_true(f.on.disk->info.max_requests >= 16);
 	for (unsigned i = 0; i < 16; i++) {
 		/* Backwards in memory, 16 bytes each. */
 		for (unsigned j = 0; j < 32; j++)
@@ -177,9 +126,9 @@ static void raw_serves_many_pieces_and_requests(void **state)
 		requests[i] = (struct disk_request){
 			.op = DISK_READ, .offset = i * 2048, .len = 512, .iov = iov[i], .nr_iov = 32
 		};
-		disk_submit(f.disk, &requests[i]);
+		disk_submit(f.on.disk, &requests[i]);
 	}
-	wait_for(&f, 16);
+	disk_wait_for(&f.on, 16);
 	for (unsigned i = 0; i < 16; i++) {
 		assert_int_equal(requests[i].error, 0);
 		assert_int_equal(data[i][0], i * 4 + 1);
@@ -196,7 +145,8 @@ static void make_zeroes_in(const char *parent)
 		setup_in(&f, parent, 2048 * 512);
 		assert_int_equal(open_disk(&f, false, false), 0);
 		/* More than is written at once, where the file system can't do it. */
-		assert_int_equal(other(&f, DISK_WRITE_ZEROES, 1, 1501, how & 1, how & 2), 0);
+		assert_int_equal(disk_other(&f.on, DISK_WRITE_ZEROES, 1, 1501, how & 1, how & 2),
+				 0);
 		assert_int_equal(byte_at(&f, 511), 1);
 		assert_int_equal(byte_at(&f, 512), 0);
 		assert_int_equal(byte_at(&f, 900 * 512), 0);
@@ -223,7 +173,7 @@ static void raw_discards(void **state)
 	(void)state;
 	setup(&f, 2048 * 512);
 	assert_int_equal(open_disk(&f, false, false), 0);
-	assert_int_equal(other(&f, DISK_DISCARD, 8, 2032, false, false), 0);
+	assert_int_equal(disk_other(&f.on, DISK_DISCARD, 8, 2032, false, false), 0);
 	assert_int_equal(byte_at(&f, 7 * 512), 8);
 	assert_int_equal(byte_at(&f, 2040 * 512), (2041 & 0xff));
 	assert_int_equal(stat(f.path, &st), 0);
@@ -240,8 +190,8 @@ static void raw_file_that_shrinks_is_an_error(void **state)
 	setup(&f, SECTORS * 512);
 	assert_int_equal(open_disk(&f, false, false), 0);
 	assert_int_equal(truncate(f.path, 10 * 512 + 100), 0);
-	assert_int_equal(transfer(&f, DISK_READ, 9, data, 1024), -EIO);
-	assert_int_equal(transfer(&f, DISK_READ, 9, data, 512), 0);
+	assert_int_equal(disk_transfer(&f.on, DISK_READ, 9, data, 1024), -EIO);
+	assert_int_equal(disk_transfer(&f.on, DISK_READ, 9, data, 512), 0);
 	teardown(&f);
 }
 
@@ -255,19 +205,19 @@ static void raw_direct_takes_any_memory(void **state)
 	(void)state;
 	setup(&f, SECTORS * 512);
 	if (open_disk(&f, false, true) == -EINVAL) {
-		assert_non_null(strstr(f.error.message, "direct I/O"));
+		assert_non_null(strstr(f.on.error.message, "direct I/O"));
 		teardown(&f);
 		return;
 	}
 	assert_int_equal(posix_memalign(&aligned, 4096, 8192), 0);
 	bytes = aligned;
 	memset(bytes, 0x31, 8192);
-	assert_int_equal(transfer(&f, DISK_WRITE, 8, bytes, 4096), 0);
-	assert_int_equal(transfer(&f, DISK_READ, 8, bytes + 1, 512), 0);
+	assert_int_equal(disk_transfer(&f.on, DISK_WRITE, 8, bytes, 4096), 0);
+	assert_int_equal(disk_transfer(&f.on, DISK_READ, 8, bytes + 1, 512), 0);
 	assert_int_equal(bytes[512], 0x31);
 	memset(bytes, 0x32, 8192);
-	assert_int_equal(transfer(&f, DISK_WRITE, 9, bytes + 3, 512), 0);
-	assert_int_equal(transfer(&f, DISK_READ, 8, bytes, 4096), 0);
+	assert_int_equal(disk_transfer(&f.on, DISK_WRITE, 9, bytes + 3, 512), 0);
+	assert_int_equal(disk_transfer(&f.on, DISK_READ, 8, bytes, 4096), 0);
 	assert_int_equal(bytes[511], 0x31);
 	assert_int_equal(bytes[512], 0x32);
 	assert_int_equal(bytes[1024], 0x31);
@@ -288,15 +238,15 @@ static void raw_drain_ends_what_is_in_flight(void **state)
 	setup(&f, SECTORS * 512);
 	assert_int_equal(open_disk(&f, false, false), 0);
 	/* Not even committed. */
-	disk_submit(f.disk, &request);
-	disk_drain(f.disk);
+	disk_submit(f.on.disk, &request);
+	disk_drain(f.on.disk);
 	assert_int_equal(data[0], 2);
-	assert_int_equal(f.completed, 0);
+	assert_int_equal(f.on.completed, 0);
 	/* The loop comes to say so. */
-	assert_int_equal(loop_run(f.loop), 0);
-	assert_int_equal(f.completed, 1);
+	assert_int_equal(loop_run(f.on.loop), 0);
+	assert_int_equal(f.on.completed, 1);
 	assert_int_equal(request.error, 0);
-	disk_drain(f.disk);
+	disk_drain(f.on.disk);
 	teardown(&f);
 }
 
@@ -308,10 +258,10 @@ static void raw_reap_needs_no_loop(void **state)
 	(void)state;
 	setup(&f, SECTORS * 512);
 	assert_int_equal(open_disk(&f, false, false), 0);
-	disk_submit(f.disk, &request);
-	disk_drain(f.disk);
-	disk_reap(f.disk);
-	assert_int_equal(f.completed, 1);
+	disk_submit(f.on.disk, &request);
+	disk_drain(f.on.disk);
+	disk_reap(f.on.disk);
+	assert_int_equal(f.on.completed, 1);
 	teardown(&f);
 }
 
@@ -322,14 +272,14 @@ static void raw_tail_is_told(void **state)
 	(void)state;
 	setup(&f, 1024 + 511);
 	assert_int_equal(open_disk(&f, true, false), 0);
-	assert_int_equal(f.disk->info.size, 1024);
+	assert_int_equal(f.on.disk->info.size, 1024);
 	assert_int_equal(f.tail, 511);
 	teardown(&f);
 
 	setup(&f, 511);
 	assert_int_equal(open_disk(&f, true, false), -EINVAL);
-	assert_non_null(strstr(f.error.message, f.path));
-	assert_non_null(strstr(f.error.message, "511 bytes"));
+	assert_non_null(strstr(f.on.error.message, f.path));
+	assert_non_null(strstr(f.on.error.message, "511 bytes"));
 	teardown(&f);
 }
 
@@ -350,11 +300,12 @@ static void raw_refuses_what_is_no_disk(void **state)
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct disk_raw_config config = { .path = cases[i].path, .read_only = true };
 
-		assert_int_equal(disk_raw_open(&config, f.loop, &f.disk, &f.tail, &f.error),
-				 cases[i].result);
-		assert_non_null(strstr(f.error.message, cases[i].path));
-		assert_non_null(strstr(f.error.message, cases[i].words));
-		assert_null(f.disk);
+		assert_int_equal(
+			disk_raw_open(&config, f.on.loop, &f.on.disk, &f.tail, &f.on.error),
+			cases[i].result);
+		assert_non_null(strstr(f.on.error.message, cases[i].path));
+		assert_non_null(strstr(f.on.error.message, cases[i].words));
+		assert_null(f.on.disk);
 	}
 	teardown(&f);
 }
@@ -371,7 +322,7 @@ static int open_elsewhere(struct raw_fixture *f, bool read_only)
 		struct disk_backend *disk;
 		struct error error;
 		unsigned tail;
-		int r = disk_raw_open(&config, f->loop, &disk, &tail, &error);
+		int r = disk_raw_open(&config, f->on.loop, &disk, &tail, &error);
 
 		_exit(r < 0 && !strstr(error.message, f->path) ? 255 : -r);
 	}
@@ -389,8 +340,8 @@ static void raw_image_has_one_writer(void **state)
 	assert_int_equal(open_disk(&f, false, false), 0);
 	assert_int_equal(open_elsewhere(&f, false), -EBUSY);
 	assert_int_equal(open_elsewhere(&f, true), -EBUSY);
-	disk_destroy(f.disk);
-	f.disk = NULL;
+	disk_destroy(f.on.disk);
+	f.on.disk = NULL;
 	assert_int_equal(open_elsewhere(&f, false), 0);
 	assert_int_equal(open_disk(&f, true, false), 0);
 	assert_int_equal(open_elsewhere(&f, false), -EBUSY);
