@@ -44,7 +44,8 @@ struct disk_request {
 	struct disk_request *next;
 
 	/* Of the backend. */
-	unsigned step, retries;
+	unsigned step, retries, commands;
+	size_t within;
 };
 
 /* What a disk is like; it does not change. */
