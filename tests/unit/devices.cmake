@@ -6,4 +6,10 @@ endforeach()
 # openpty(3)
 glassbox_unit_test(devices_chardev_stdio_test chardev_stdio_test.c LIBS glassbox_devices util)
 glassbox_unit_test(base_terminal_test terminal_test.c LIBS glassbox_base util)
-glassbox_unit_test(devices_nbd_cut_test nbd_cut_test.c LIBS glassbox_devices)
+
+# Network block devices.
+add_library(nbd_test_support STATIC ${CMAKE_SOURCE_DIR}/tests/support/fake_nbd.c)
+target_link_libraries(nbd_test_support PUBLIC glassbox_compiler glassbox_devices)
+foreach(part nbd_cut disk_nbd disk_nbd_hostile disk_nbd_qemu)
+    glassbox_unit_test(devices_${part}_test ${part}_test.c LIBS nbd_test_support)
+endforeach()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The block device as it is in a machine: its loop in a thread, its blocks in a file, and a driver
- * in another thread that resets it in the midst of its work.
+ * The block device as it is in a machine: its loop in a thread, its blocks in a file or at a server
+ * of NBD, and a driver in another thread that resets it in the midst of its work.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "devices/backend/disk_nbd.h"
 #include "devices/backend/disk_raw.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/mmio.h"
+#include "tests/support/fake_nbd.h"
 #include "tests/support/mock_driver.h"
 #include "tests/unit/cmocka_all.h"
 #include "tests/unit/device_fixture.h"
@@ -37,6 +39,8 @@ struct machine {
 	struct device *dev;
 	uint64_t data[PER_ROUND];
 	char path[64];
+	struct fake_nbd nbd;
+	bool is_nbd;
 };
 
 static void *run(void *ctx)
@@ -59,21 +63,15 @@ static void make_image(struct machine *m)
 	assert_int_equal(close(fd), 0);
 }
 
-static void setup(struct machine *m)
+static struct disk_backend *open_raw(struct machine *m)
 {
-	struct virtio_dev_config config = { .name = "virtio-blk0" };
-	struct virtio_mmio_config mmio = { .base = 0xd0000000 };
 	struct disk_raw_config raw = { .path = m->path };
 	struct disk_backend *disk;
-	struct virtio_dev *vdev;
 	struct error error;
 	unsigned tail;
 	int r;
 
-	memset(m, 0, sizeof(*m));
 	make_image(m);
-	mock_ram_init(&m->ram);
-	assert_int_equal(loop_create(&m->loop), 0);
 	r = disk_raw_open(&raw, m->loop, &disk, &tail, &error);
 	if (r == -ENOSYS || r == -EPERM) {
 		print_message("%s\n", error.message);
@@ -81,6 +79,39 @@ static void setup(struct machine *m)
 		exit(77);
 	}
 	assert_int_equal(r, 0);
+	return disk;
+}
+
+static struct disk_backend *open_nbd(struct machine *m)
+{
+	const struct fake_nbd_config config = { .size = SECTORS * 512,
+						.flags = NBD_FLAGS_ALL,
+						.batch = 8 };
+	struct disk_nbd_config nbd = { .uri = m->nbd.uri };
+	struct disk_nbd_notes notes;
+	struct disk_backend *disk;
+	struct error error;
+
+	fake_nbd_start(&m->nbd, &config);
+	for (size_t i = 0; i < config.size; i++)
+		m->nbd.bytes[i] = (uint8_t)(i / REQUEST_LEN + 1);
+	if (disk_nbd_open(&nbd, m->loop, &disk, &notes, &error) < 0)
+		fail_msg("%s", error.message);
+	return disk;
+}
+
+static void setup(struct machine *m, bool is_nbd)
+{
+	struct virtio_dev_config config = { .name = "virtio-blk0" };
+	struct virtio_mmio_config mmio = { .base = 0xd0000000 };
+	struct disk_backend *disk;
+	struct virtio_dev *vdev;
+
+	memset(m, 0, sizeof(*m));
+	m->is_nbd = is_nbd;
+	mock_ram_init(&m->ram);
+	assert_int_equal(loop_create(&m->loop), 0);
+	disk = is_nbd ? open_nbd(m) : open_raw(m);
 	config.mem = &m->ram.mem;
 	config.loop = m->loop;
 	mmio.irq = recorded_irq_line(&m->irq);
@@ -99,7 +130,12 @@ static void teardown(struct machine *m)
 	destroy_and_null(m->dev);
 	loop_destroy(m->loop);
 	mock_ram_deinit(&m->ram);
-	assert_int_equal(unlink(m->path), 0);
+	if (m->is_nbd) {
+		fake_nbd_stop(&m->nbd);
+		fake_nbd_free(&m->nbd);
+	} else {
+		assert_int_equal(unlink(m->path), 0);
+	}
 }
 
 static void start(struct machine *m)
@@ -139,12 +175,11 @@ static void collect(struct machine *m, unsigned count)
 	}
 }
 
-static void blk_reads_from_a_file(void **state)
+static void read_everything(bool is_nbd)
 {
 	struct machine m;
 
-	(void)state;
-	setup(&m);
+	setup(&m, is_nbd);
 	start(&m);
 	for (unsigned i = 0; i < PER_ROUND; i++)
 		offer(&m, i);
@@ -160,12 +195,11 @@ static void blk_reads_from_a_file(void **state)
 }
 
 /* Nothing may land in memory once the reset is done. */
-static void blk_reset_in_the_midst(void **state)
+static void reset_in_the_midst(bool is_nbd)
 {
 	struct machine m;
 
-	(void)state;
-	setup(&m);
+	setup(&m, is_nbd);
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		start(&m);
 		for (unsigned i = 0; i < PER_ROUND; i++)
@@ -189,11 +223,37 @@ static void blk_reset_in_the_midst(void **state)
 	teardown(&m);
 }
 
+static void blk_reads_from_a_file(void **state)
+{
+	(void)state;
+	read_everything(false);
+}
+
+static void blk_reads_from_a_server(void **state)
+{
+	(void)state;
+	read_everything(true);
+}
+
+static void blk_reset_in_the_midst_of_a_file(void **state)
+{
+	(void)state;
+	reset_in_the_midst(false);
+}
+
+static void blk_reset_in_the_midst_of_nbd(void **state)
+{
+	(void)state;
+	reset_in_the_midst(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(blk_reads_from_a_server),
+		cmocka_unit_test(blk_reset_in_the_midst_of_nbd),
 		cmocka_unit_test(blk_reads_from_a_file),
-		cmocka_unit_test(blk_reset_in_the_midst),
+		cmocka_unit_test(blk_reset_in_the_midst_of_a_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
