@@ -65,8 +65,9 @@ static const struct argp_option options[] = {
 	  "transport=KIND",
 	  0 },
 	{ "disk", KEY_DISK, "PATH[,OPTION]...", 0,
-	  "a virtio-blk disk, with its blocks in a file or block device; options: ro, direct, "
-	  "serial=TEXT, queues=N, format=raw, transport=KIND",
+	  "a virtio-blk disk, with its blocks in a file, a block device, or at an NBD server "
+	  "(nbd://HOST/EXPORT); options: ro, direct, serial=TEXT, queues=N, format=raw, "
+	  "transport=KIND",
 	  0 },
 	{ "net", KEY_NET, "WHERE[,OPTION]...", 0,
 	  "a virtio-net network interface: user, a network without privileges, or tap=NAME, an "

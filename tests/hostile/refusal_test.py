@@ -153,6 +153,25 @@ class RefusalTest(vmm.TestCase):
         self.assert_refused(("-k", self.kernel, "--disk", image, "--disk", image),
                             f"'{image}': another virtual machine uses it")
 
+    def test_network_disks(self):
+        for uri, cause in (
+            (f"nbd+unix:///?socket={self.directory}/missing", "No such file"),
+            (f"nbd+unix:///?socket={self.kernel}", "Connection refused"),
+            ("nbd://127.0.0.1:1/disk", "Connection refused"), ("nbds://127.0.0.1:1/disk", "Connection refused"),
+        ):
+            self.assert_refused(("-k", self.kernel, "--disk", uri), f"'{re.escape(uri)}' as a disk: .*{cause}")
+        self.assert_refused(("-k", self.kernel, "--disk", "nbd+unix:///disk"), "socket", vmm.STATUS_USAGE)
+        for item in ("direct", "format=raw"):
+            self.assert_refused(("-k", self.kernel, "--disk", f"nbd://127.0.0.1:1/,{item}"),
+                                f"--disk: {item[:6]} is not for NBD", vmm.STATUS_USAGE)
+
+    def test_network_disk_at_a_silent_server(self):
+        with socket.socket(socket.AF_UNIX) as server:
+            path = self.directory / "socket"
+            server.bind(str(path))
+            server.listen()
+            self.assert_refused(("-k", self.kernel, "--disk", f"nbd+unix:///?socket={path}"), "no answer within 10 s")
+
     def test_networks(self):
         for arguments, pattern in (
             (("--net", ""), "--net: '' is neither user nor tap=NAME"),

@@ -60,8 +60,22 @@ echo "@@ wrote"
 sync
 """
 
+# Each start counts one up, on the disk.
+COUNT_STARTS = """
+dd if=/dev/vda of=/count bs=1 count=1 2>/dev/null
+case $(cat /count) in
+2) echo "@@ done" ;;
+*)
+    if [ "$(cat /count)" = 1 ]; then printf 2; else printf 1; fi | dd of=/dev/vda bs=1 conv=notrunc,fsync 2>/dev/null
+    reboot -f
+    ;;
+esac
+"""
 
-class DiskTest(linux_guest.LinuxTest):
+
+class DiskTestCase(linux_guest.LinuxTest):
+    """A test with a raw image, which has a pattern."""
+
     def setUp(self):
         super().setUp()
         self.image = self.directory / "disk.img"
@@ -81,6 +95,15 @@ class DiskTest(linux_guest.LinuxTest):
         self.assertEqual(report["logical_block_size"].strip(), "512")
         return report
 
+    def assert_wrote(self, now):
+        """This is what the WRITE of the guest makes of the image."""
+        expected = bytearray(self.content)
+        expected[5 * MIB:6 * MIB] = expected[:MIB]
+        expected[9 * MIB:10 * MIB] = bytes(MIB)
+        self.assertEqual(hashlib.sha256(now).hexdigest(), hashlib.sha256(expected).hexdigest())
+
+
+class DiskTest(DiskTestCase):
     def test_pci(self):
         report = self.look("-c", 2, "--disk", f"{self.image},serial=first-disk")
         self.assertIn("0000:00:01.0/virtio0", report["device"])
@@ -99,11 +122,7 @@ class DiskTest(linux_guest.LinuxTest):
 
     def assert_written(self, *args, **kwargs):
         self.assertIn("wrote", self.use(WRITE, *args, **kwargs))
-        now = self.image.read_bytes()
-        expected = bytearray(self.content)
-        expected[5 * MIB:6 * MIB] = expected[:MIB]
-        expected[9 * MIB:10 * MIB] = bytes(MIB)
-        self.assertEqual(hashlib.sha256(now).hexdigest(), hashlib.sha256(expected).hexdigest())
+        self.assert_wrote(self.image.read_bytes())
 
     def test_writes_over_pci(self):
         self.assert_written("--disk", self.image, series="6.12")
@@ -157,19 +176,8 @@ sha256sum </dev/vda
         self.assertEqual(self.image.read_bytes(), self.content)
 
     def test_reset_keeps_the_disk(self):
-        """Each start counts one up, on the disk."""
-        script = """
-dd if=/dev/vda of=/count bs=1 count=1 2>/dev/null
-case $(cat /count) in
-2) echo "@@ done" ;;
-*)
-    if [ "$(cat /count)" = 1 ]; then printf 2; else printf 1; fi | dd of=/dev/vda bs=1 conv=notrunc,fsync 2>/dev/null
-    reboot -f
-    ;;
-esac
-"""
         self.image.write_bytes(b"0" + self.content[1:])
-        self.assertIn("done", self.use(script, "--disk", self.image, "--reboot"))
+        self.assertIn("done", self.use(COUNT_STARTS, "--disk", self.image, "--reboot"))
 
     def test_what_was_synced_survives_a_kill(self):
         script = """

@@ -100,10 +100,12 @@ class LinuxTest(vmm.TestCase):
         """Boot, let it power off, and return the sections of the report."""
         return self.finished_report(self.start(*self.arguments(image, *args, append=append, init=init, **initrd)))
 
-    def finished_report(self, guest):
-        """Let `guest` power off, and return the sections of its report."""
+    def finished_report(self, guest, errors=()):
+        """Let `guest` power off, saying lines like `errors`, and return the sections of its report."""
         status = guest.finish()
-        self.assertEqual((status, guest.errors()), (vmm.STATUS_OK, []), guest.describe())
+        self.assertEqual((status, len(guest.errors())), (vmm.STATUS_OK, len(errors)), guest.describe())
+        for line, pattern in zip(guest.errors(), errors):
+            self.assertRegex(line, pattern)
         self.assertIn("@@ end\n", guest.text(), guest.describe())
         parts = re.split(r"^@@ (\w+)\n", guest.text(), flags=re.MULTILINE)
         return dict(zip(parts[1::2], parts[2::2]))

@@ -229,6 +229,23 @@ static void test_net_forwards_have_an_end(void **state)
 	assert_string_equal(error.message, "hostfwd is there more than 32 times");
 }
 
+static void test_nbd_disks(void **state)
+{
+	struct options_fixture f;
+	const struct disk_options *disk =
+		parse_disk(&f, "nbd+unix:///a,,b?socket=/c,ro,serial=x,queues=2,transport=mmio");
+
+	(void)state;
+	assert_string_equal(disk->path, "nbd+unix:///a,b?socket=/c");
+	assert_true(disk->read_only);
+	assert_refused(&virtio_kind_disk, "nbd://host/,direct",
+		       "direct is not for NBD: its server says how it does I/O");
+	assert_refused(&virtio_kind_disk, "nbds://host/,ro,format=raw",
+		       "format is not for NBD: its server knows the format");
+	/* A file. */
+	assert_true(parse_disk(&f, "./nbd://host,direct,format=raw")->direct);
+}
+
 static void test_transports(void **state)
 {
 	struct options_fixture f = { .list = { .transport = VIRTIO_TRANSPORT_MMIO } };
@@ -332,16 +349,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_disk_defaults),
 		cmocka_unit_test(test_disk_with_everything),
+		cmocka_unit_test(test_nbd_disks),
 		cmocka_unit_test(test_vsock),
 		cmocka_unit_test(test_commas),
 		cmocka_unit_test(test_balloon),
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_transports),
 		cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_disk_defaults),
-		cmocka_unit_test(test_disk_with_everything),
-		cmocka_unit_test(test_commas),
-		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_net),
 		cmocka_unit_test(test_net_mistakes),
 		cmocka_unit_test(test_net_forwards_have_an_end),

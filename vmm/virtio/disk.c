@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/size.h"
+#include "devices/backend/disk_nbd.h"
 #include "devices/backend/disk_raw.h"
 #include "devices/virtio/blk.h"
 #include "vmm/suboptions.h"
@@ -52,7 +53,50 @@ static const struct suboption suboptions[] = {
 
 static int disk_parse(char *text, struct virtio_options *options, struct error *error)
 {
-	return suboptions_parse(text, suboptions, options, error);
+	const struct disk_options *disk = &options->disk;
+	int r = suboptions_parse(text, suboptions, options, error);
+
+	if (r < 0 || !disk_nbd_is_uri(disk->path))
+		return r;
+	if (disk->direct)
+		return error_set_usage(error,
+				       "direct is not for NBD: its server says how it does I/O");
+	if (disk->raw)
+		return error_set_usage(error, "format is not for NBD: its server knows the format");
+	return 0;
+}
+
+static void warn_of_loss(void *ctx, const char *cause)
+{
+	const struct disk_options *options = ctx;
+
+	log_warning("disk '%s': the connection is lost (%s); from now on the guest gets errors",
+		    options->path, cause);
+}
+
+static int open_nbd(const struct disk_options *options, struct loop *loop,
+		    struct disk_backend **ret_disk, struct error *error)
+{
+	const struct disk_nbd_config config = {
+		.uri = options->path,
+		.read_only = options->read_only,
+		.lost = warn_of_loss,
+		.ctx = (void *)(uintptr_t)options,
+	};
+	struct disk_nbd_notes notes;
+	int r = disk_nbd_open(&config, loop, ret_disk, &notes, error);
+
+	if (r < 0)
+		return r;
+	if (notes.tail)
+		log_warning("disk '%s': its last %u bytes fill no block, and the guest cannot see "
+			    "them",
+			    options->path, notes.tail);
+	if (notes.no_flush)
+		log_warning("disk '%s': its server knows no flush; what the guest has flushed may "
+			    "not be safe",
+			    options->path);
+	return 0;
 }
 
 static int open_disk(const struct disk_options *options, struct loop *loop,
@@ -65,8 +109,11 @@ static int open_disk(const struct disk_options *options, struct loop *loop,
 		.any_content = options->raw,
 	};
 	unsigned tail = 0;
-	int r = disk_raw_open(&config, loop, ret_disk, &tail, error);
+	int r;
 
+	if (disk_nbd_is_uri(options->path))
+		return open_nbd(options, loop, ret_disk, error);
+	r = disk_raw_open(&config, loop, ret_disk, &tail, error);
 	if (r == 0 && tail)
 		log_warning("disk image '%s': its last %u bytes fill no sector, and the guest "
 			    "cannot see them",
