@@ -82,7 +82,8 @@ enum trace_irq_decision {
  *
  * rtc_access - one CMOS register read or written.
  *
- * power - the guest asked for power-off, sleep or reset: device, and the value it wrote.
+ * power - the guest asked for power-off, sleep, reset or an exit, or said that it has panicked:
+ * device, and the value it wrote.
  *
  * virtio_status - a device's status changed (VIRTIO 1.2, 2.1), by the driver or by the device.
  *

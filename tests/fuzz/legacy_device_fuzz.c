@@ -6,15 +6,17 @@
  */
 #include <string.h>
 
+#include "devices/legacy/debug_exit.h"
 #include "devices/legacy/i8042.h"
 #include "devices/legacy/pm.h"
+#include "devices/legacy/pvpanic.h"
 #include "devices/legacy/rtc.h"
 #include "devices/legacy/serial.h"
 #include "tests/support/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { SERIAL, RTC, I8042, PM, NR_DEVICES };
+enum { SERIAL, RTC, I8042, PM, PVPANIC, DEBUG_EXIT, NR_DEVICES };
 
 /* One step of the input: what to do, with which device and length, where, and the bytes. */
 #define STEP_SIZE 11
@@ -49,6 +51,18 @@ static void machine_power(void *ctx, enum power_request request)
 	((struct machine *)ctx)->requests++;
 }
 
+static void machine_panicked(void *ctx, enum pvpanic_event event)
+{
+	must(event == PVPANIC_EVENT_PANICKED || event == PVPANIC_EVENT_CRASH_LOADED);
+	((struct machine *)ctx)->requests++;
+}
+
+static void machine_exits(void *ctx, int status)
+{
+	must(status % 2 == 1 && status > 0 && status < 256);
+	((struct machine *)ctx)->requests++;
+}
+
 static void machine_create(struct machine *machine)
 {
 	const struct power_control power = { machine_power, machine };
@@ -66,11 +80,15 @@ static void machine_create(struct machine *machine)
 				      .power = power,
 				      .sleep_type_s5 = 5,
 				      .reset_value = 0x42 };
+	const struct pvpanic_listener panic = { machine_panicked, machine };
+	const struct exit_listener exits = { machine_exits, machine };
 	int r = serial_create(&serial, &machine->devices[SERIAL]);
 
 	r |= rtc_create(&rtc, &machine->devices[RTC]);
 	r |= i8042_create("i8042", &power, &machine->devices[I8042]);
 	r |= pm_create(&pm, &machine->devices[PM]);
+	r |= pvpanic_create("pvpanic", &panic, &machine->devices[PVPANIC]);
+	r |= debug_exit_create("debug-exit", &exits, &machine->devices[DEBUG_EXIT]);
 	must(r == 0);
 }
 

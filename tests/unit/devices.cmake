@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-foreach(device serial i8042 pm rtc chardev chardev_peer serial_line host_clock disk_raw net_tap net_slirp)
+foreach(device ending_ports serial i8042 pm rtc chardev chardev_peer serial_line host_clock disk_raw net_tap net_slirp)
     glassbox_unit_test(devices_${device}_test ${device}_test.c LIBS glassbox_devices)
 endforeach()
 
