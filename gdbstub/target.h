@@ -63,7 +63,7 @@ enum gdb_stop_kind {
 	GDB_STOP_SWBREAK,    /* an int3; RIP is its address */
 	GDB_STOP_HWBREAK,    /* an execute slot; RIP is its address */
 	GDB_STOP_WATCHPOINT, /* a data slot: see slot */
-	GDB_STOP_DIED,       /* triple fault or KVM error: may be looked at, resuming ends the VM */
+	GDB_STOP_DIED, /* triple fault, KVM error, panic: may be looked at, resuming ends the VM */
 	GDB_STOP_GUEST_EXITED, /* the VM has ended: status */
 };
 

@@ -129,6 +129,7 @@ static int start_loading(struct board *board, const struct run_options *options,
 		.ecam_gpa = ACPI_PCI_ECAM_GPA,
 		.ecam_buses = 1,
 		.nr_virtio_mmio = virtio_list_count(&options->virtio, VIRTIO_TRANSPORT_MMIO),
+		.pvpanic = options->pvpanic,
 	};
 	struct boot_config boot = {
 		.kernel_path = options->kernel,
@@ -172,6 +173,9 @@ static int build_machine(struct board *board, const struct board_config *config,
 	if (r < 0)
 		return error_set_errno(error, r, "cannot make the devices");
 	r = machine_pci_create(board->vm, &board->pci, error);
+	if (r < 0)
+		return r;
+	r = guest_end_create(board->vm, options, &board->end, error);
 	if (r < 0)
 		return r;
 	virtio.pci = board->pci;
@@ -231,6 +235,7 @@ void board_destroy(struct board *board)
 		vm_join(board->vm);
 	}
 	machine_virtio_destroy(board->virtio);
+	guest_end_destroy(board->end);
 	machine_pci_destroy(board->pci);
 	device_destroy(board->pm);
 	device_destroy(board->i8042);

@@ -10,6 +10,7 @@
 
 #include "vmm/boot/boot.h"
 #include "vmm/consoles.h"
+#include "vmm/guest_end.h"
 #include "vmm/irq.h"
 #include "vmm/options.h"
 #include "vmm/pci_host.h"
@@ -28,6 +29,7 @@ struct board {
 	struct boot_state boot;
 	struct machine_pci *pci;
 	struct machine_virtio *virtio;
+	struct guest_end *end;
 	struct irq serial_irq, rtc_irq, sci_irq;
 	struct host_timer *rtc_timer;
 	struct device *serial, *rtc, *i8042, *pm;

@@ -81,15 +81,17 @@ void death_report(struct vcpu *vcpu, const struct vm_stop *stop, const struct el
 			  vcpu->kvm.run->exit_reason);
 }
 
-void death_report_panic(struct vcpu *vcpu, const char *message, const struct elf_symbols *symbols)
+void death_report_panic(struct vcpu *vcpu, const char *message, const char *what,
+			const struct elf_symbols *symbols)
 {
+	const char *colon = message[0] ? ": " : "";
 	struct x86_regs regs = { 0 };
 	char where[256];
 
 	if (vcpu_read_x86_regs(vcpu, &regs) < 0) {
-		log_error("guest kernel panicked: %s", message);
+		log_error("guest kernel panicked%s%s", colon, message);
 		return;
 	}
-	log_error("guest kernel panicked: %s; it reset the machine at RIP 0x%" PRIx64 " (%s)",
-		  message, regs.rip, elf_symbols_format(symbols, regs.rip, where, sizeof(where)));
+	log_error("guest kernel panicked%s%s; it %s at RIP 0x%" PRIx64 " (%s)", colon, message,
+		  what, regs.rip, elf_symbols_format(symbols, regs.rip, where, sizeof(where)));
 }

@@ -13,7 +13,12 @@
  */
 void death_report(struct vcpu *vcpu, const struct vm_stop *stop, const struct elf_symbols *symbols);
 
-/** death_report_panic() - print the guest's panic @message and where @vcpu reset the machine */
-void death_report_panic(struct vcpu *vcpu, const char *message, const struct elf_symbols *symbols);
+/**
+ * death_report_panic() - print, in one line, that the guest's kernel has panicked
+ * @message: what it said itself; "" if that isn't known
+ * @what: what @vcpu did then, e.g. "reset the machine"
+ */
+void death_report_panic(struct vcpu *vcpu, const char *message, const char *what,
+			const struct elf_symbols *symbols);
 
 #endif

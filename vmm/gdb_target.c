@@ -226,13 +226,14 @@ bool gdb_target_stop(const struct vm_stop *stop, struct gdb_stop *ret_stop)
 		[VM_STOP_INTERRUPT] = GDB_STOP_INTERRUPT,   [VM_STOP_STEP] = GDB_STOP_STEP,
 		[VM_STOP_SWBREAK] = GDB_STOP_SWBREAK,       [VM_STOP_HWBREAK] = GDB_STOP_HWBREAK,
 		[VM_STOP_WATCHPOINT] = GDB_STOP_WATCHPOINT, [VM_STOP_TRIPLE_FAULT] = GDB_STOP_DIED,
-		[VM_STOP_KVM_ERROR] = GDB_STOP_DIED,
+		[VM_STOP_KVM_ERROR] = GDB_STOP_DIED,        [VM_STOP_PANIC] = GDB_STOP_DIED,
 	};
 
 	switch (stop->kind) {
 	case VM_STOP_GUEST_DEBUG:
 	case VM_STOP_POWER_OFF:
-	case VM_STOP_RESET: return false;
+	case VM_STOP_RESET:
+	case VM_STOP_DEBUG_EXIT: return false;
 	default:
 		*ret_stop = (struct gdb_stop){ .kind = kinds[stop->kind],
 					       .vcpu = stop->vcpu,

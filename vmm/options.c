@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "devices/legacy/debug_exit.h"
 #include "vmm/boot/acpi.h"
 #include "vmm/cpu_features.h"
 #include "vmm/options.h"
@@ -35,6 +36,8 @@ enum option_key {
 	KEY_SYMBOLS,
 	KEY_KASLR,
 	KEY_REBOOT,
+	KEY_PVPANIC,
+	KEY_DEBUG_EXIT,
 	KEY_KVM,
 	KEY_DISK,
 	KEY_NET,
@@ -87,6 +90,10 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "control", KEY_CONTROL, "ADDRESS", 0,
 	  "listen at unix:PATH for \"glassbox ctl\", which controls the machine", 0 },
+	{ "pvpanic", KEY_PVPANIC, NULL, 0, "end at once when the guest's kernel panics, by pvpanic",
+	  0 },
+	{ "debug-exit", KEY_DEBUG_EXIT, "PORT", OPTION_ARG_OPTIONAL,
+	  "let the guest end with a status, by isa-debug-exit (default port 0xf4)", 0 },
 	{ "kvm", KEY_KVM, "PATH", 0, "KVM's device (default /dev/kvm)", 0 },
 	{ NULL, 0, NULL, 0, "Debugging:", 3 },
 	{ "gdb", KEY_GDB, "ADDRESS", 0, "listen for gdb at tcp:HOST:PORT or unix:PATH", 0 },
@@ -122,6 +129,17 @@ static unsigned parse_cpus(const char *text, const struct argp_state *state)
 	if (number_parse(text, 1, VM_MAX_VCPUS, &cpus) < 0)
 		usage_error(state, "--cpus '%s' is not a number from 1 to %u", text, VM_MAX_VCPUS);
 	return (unsigned)cpus;
+}
+
+/* @text: NULL for the default */
+static uint16_t parse_port(const char *text, const struct argp_state *state)
+{
+	uint64_t port = DEBUG_EXIT_PORT;
+
+	if (text && number_parse(text, 1, UINT16_MAX + 1 - DEBUG_EXIT_NR_PORTS, &port) < 0)
+		usage_error(state, "--debug-exit '%s' is not a number from 1 to 0x%x", text,
+			    UINT16_MAX + 1 - DEBUG_EXIT_NR_PORTS);
+	return (uint16_t)port;
 }
 
 static enum virtio_transport parse_transport(char *text, const struct argp_state *state)
@@ -219,6 +237,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_TRACE_PROVIDER: run->trace_provider = true; break;
 	case KEY_KASLR: run->kaslr = true; break;
 	case KEY_REBOOT: run->reboot = true; break;
+	case KEY_PVPANIC: run->pvpanic = true; break;
+	case KEY_DEBUG_EXIT: run->debug_exit = parse_port(arg, state); break;
 	case KEY_KVM: run->kvm_device = arg; break;
 	case KEY_DISK: add_virtio(run, &virtio_kind_disk, "--disk", arg, state); break;
 	case KEY_NET: add_virtio(run, &virtio_kind_net, "--net", arg, state); break;
@@ -244,7 +264,8 @@ void options_parse_run(int argc, char **argv, struct run_options *ret_options)
 		.doc = "Boot a guest kernel on KVM.\v"
 		       "On the console of a terminal, Ctrl-A x quits and Ctrl-A h helps.\n\n"
 		       "Exit status: 0 power-off, reboot or quit; 1 failure; 2 wrong usage; 3 guest panic; "
-		       "4 triple fault; 5 KVM cannot go on; 128+N ended by signal N.",
+		       "4 triple fault; 5 KVM cannot go on; 128+N ended by signal N; with --debug-exit, what "
+		       "the guest chose.",
 	};
 	struct run_options run = {
 		.append = "",

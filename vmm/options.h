@@ -25,6 +25,8 @@ struct run_options {
 	bool kaslr;           /* bzImage: let the guest unpack and move itself */
 	bool reboot;          /* a guest's reset starts it anew */
 	bool trace_provider;  /* load the LTTng provider for a session of the user's own */
+	bool pvpanic;         /* a port by which the guest's kernel says that it has panicked */
+	uint16_t debug_exit;  /* port by which the guest ends with a status; 0: none */
 	bool verbose;
 };
 

@@ -141,7 +141,8 @@ static void guest_reset(struct run *run, const struct vm_stop *stop)
 	struct error error;
 
 	if (panic[0] != '\0') {
-		death_report_panic(&old->vm->vcpus[stop->vcpu], panic, symbols_of(run));
+		death_report_panic(&old->vm->vcpus[stop->vcpu], panic, "reset the machine",
+				   symbols_of(run));
 		finish(run, GLASSBOX_STATUS_GUEST_PANIC, "guest panic");
 		return;
 	}
@@ -168,26 +169,35 @@ static void guest_reset(struct run *run, const struct vm_stop *stop)
 		finish(run, GLASSBOX_STATUS_FAILURE, "reset failed");
 }
 
-static void report_death(struct run *run, const struct gdb_stop *stop)
+/* With gdb there the dead machine stays, to be looked at; any resume ends it. */
+static void finish_dead(struct run *run, const struct vm_stop *stop, int status, const char *cause)
 {
-	run->target.dead = true;
-	run->machine.dead = true;
-	gdb_server_report_stop(run->gdb, stop);
+	struct gdb_stop gdb_stop;
+
+	run->status = status;
+	if (run->gdb && gdb_server_is_attached(run->gdb) && gdb_target_stop(stop, &gdb_stop)) {
+		run->target.dead = true;
+		run->machine.dead = true;
+		gdb_server_report_stop(run->gdb, &gdb_stop);
+	} else {
+		finish(run, status, cause);
+	}
 }
 
 static void guest_died(struct run *run, const struct vm_stop *stop)
 {
-	struct gdb_stop gdb_stop;
-
 	death_report(&run->board->vm->vcpus[stop->vcpu], stop, symbols_of(run));
-	run->status = stop->kind == VM_STOP_TRIPLE_FAULT ? GLASSBOX_STATUS_TRIPLE_FAULT
-							 : GLASSBOX_STATUS_KVM_ERROR;
-	/* With gdb there the dead machine stays, to be looked at; any resume ends it. */
-	if (run->gdb && gdb_server_is_attached(run->gdb) && gdb_target_stop(stop, &gdb_stop))
-		report_death(run, &gdb_stop);
+	if (stop->kind == VM_STOP_TRIPLE_FAULT)
+		finish_dead(run, stop, GLASSBOX_STATUS_TRIPLE_FAULT, "triple fault");
 	else
-		finish(run, run->status,
-		       stop->kind == VM_STOP_TRIPLE_FAULT ? "triple fault" : "KVM error");
+		finish_dead(run, stop, GLASSBOX_STATUS_KVM_ERROR, "KVM error");
+}
+
+static void guest_panicked(struct run *run, const struct vm_stop *stop)
+{
+	death_report_panic(&run->board->vm->vcpus[stop->vcpu], consoles_panic(run->consoles),
+			   "told pvpanic", symbols_of(run));
+	finish_dead(run, stop, GLASSBOX_STATUS_GUEST_PANIC, "guest panic");
 }
 
 static bool is_debuggers_breakpoint(struct run *run, unsigned vcpu)
@@ -261,6 +271,8 @@ static void guest_stopped(void *ctx, const struct vm_stop *stop)
 	switch (stop->kind) {
 	case VM_STOP_POWER_OFF: finish(run, GLASSBOX_STATUS_OK, "power-off"); break;
 	case VM_STOP_RESET: guest_reset(run, stop); break;
+	case VM_STOP_DEBUG_EXIT: finish(run, stop->code, "debug exit"); break;
+	case VM_STOP_PANIC: guest_panicked(run, stop); break;
 	case VM_STOP_TRIPLE_FAULT:
 	case VM_STOP_KVM_ERROR: guest_died(run, stop); break;
 	default: guest_stopped_to_debug(run, stop);

@@ -47,6 +47,8 @@ enum vm_stop_kind {
 	VM_STOP_GUEST_DEBUG,  /* a #DB that is the guest's own business */
 	VM_STOP_POWER_OFF,    /* the guest asked for it */
 	VM_STOP_RESET,        /* the guest asked for it */
+	VM_STOP_DEBUG_EXIT,   /* likewise, with a status */
+	VM_STOP_PANIC,        /* the guest's kernel says that it has panicked */
 	VM_STOP_TRIPLE_FAULT, /* from here on: the guest cannot go on */
 	/* KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_FAIL_ENTRY, an unknown exit, -errno */
 	VM_STOP_KVM_ERROR,
@@ -56,7 +58,11 @@ struct vm_stop {
 	enum vm_stop_kind kind;
 	unsigned vcpu;
 	unsigned slot; /* of VM_STOP_HWBREAK and VM_STOP_WATCHPOINT */
-	int code; /* of VM_STOP_KVM_ERROR: -errno of KVM_RUN, or 0: look at the vCPU's kvm_run */
+	/*
+	 * Of VM_STOP_KVM_ERROR: -errno of KVM_RUN, or 0: look at the vCPU's kvm_run.  Of
+	 * VM_STOP_DEBUG_EXIT: the status.
+	 */
+	int code;
 };
 
 struct vm_events {

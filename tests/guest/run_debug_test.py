@@ -329,6 +329,18 @@ class DebugTest(vmm.TestCase):
         client.resume()
         self.assertEqual(process.finish(), vmm.STATUS_TRIPLE_FAULT, process.describe())
 
+    def test_panicked_guest_can_be_looked_at(self):
+        process = self.boot("mov $0x1234, %ebx\n outb_to 0x505, 0x01\npanicked: nop\n power_off", "--pvpanic",
+                            wait=True)
+        client = self.connect(process)
+        client.begin()
+        client.resume()
+        self.assertRegex(client.receive(), "^T(06|0b)")
+        client.command("Hg1")
+        self.assertEqual(client.read_rip(), self.symbols["panicked"])
+        client.resume()
+        self.assertEqual(process.finish(), vmm.STATUS_GUEST_PANIC, process.describe())
+
     def boot_that_ends(self, end):
         """vCPU 0 waits for input and then does `end`, while vCPU 1 counts; the debugger lets them run."""
         process = self.boot(f"""

@@ -225,6 +225,58 @@ again:      print   "{text[:-1]}\\n"
         fields = pathlib.Path(f"/proc/{process.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def test_debug_exit(self):
+        for value, status in ((0x00, 1), (0x10, 33), (0x11, 35), (0x7f, 255)):
+            self.assert_ends(f'print "bye"\n outb_to 0xf4, {value}\n print "no"', status, "bye", "--debug-exit")
+
+    def test_debug_exit_elsewhere(self):
+        self.assert_ends("""
+            mov     $0x10, %eax
+            mov     $0x501, %dx
+            out     %eax, %dx
+            """, 33, "", "--debug-exit=0x501", "--reboot")
+
+    def test_debug_exit_of_another_vcpu(self):
+        code = """
+            start_second second
+            hlt
+second:     outb_to 0xf4, 0x10
+            hlt
+            """
+        self.assert_ends(code, 33, "", "--debug-exit", "-c", 2)
+
+    def test_no_debug_exit_unless_asked_for(self):
+        self.assert_ends('outb_to 0xf4, 0x10\n print "still here"\n power_off', vmm.STATUS_OK, "still here")
+
+    def test_panic_port(self):
+        ended = self.boot("""
+            mov     $0x505, %dx
+            in      %dx, %al
+            add     $'0', %al
+            mov     $SERIAL, %dx
+            out     %al, %dx
+            outb_to 0x505, 0x04                     # nothing that is known
+            outb_to 0x505, 0x01
+            print   "no"
+            """, "--pvpanic", "--reboot")
+        self.assertEqual((ended.status, ended.text()), (vmm.STATUS_GUEST_PANIC, "3"), ended.describe())
+        self.assertEqual(len(ended.errors()), 1, ended.describe())
+        self.assertRegex(ended.errors()[0], r"^glassbox: guest kernel panicked; it told pvpanic at RIP 0x10000")
+
+    def test_panic_port_with_a_message(self):
+        ended = self.boot('print "Kernel panic - not syncing: no milk\\n"\n outb_to 0x505, 0x01', "--pvpanic")
+        self.assertEqual(ended.status, vmm.STATUS_GUEST_PANIC)
+        self.assertRegex(ended.errors()[0], r"^glassbox: guest kernel panicked: no milk; it told pvpanic at RIP 0x10")
+
+    def test_panic_with_a_crash_kernel(self):
+        """It goes on, however often it says so, and how it ends counts."""
+        ended = self.boot('outb_to 0x505, 0x02\n outb_to 0x505, 0x02\n print "dump"\n power_off', "--pvpanic")
+        self.assertEqual((ended.status, ended.text()), (vmm.STATUS_OK, "dump"), ended.describe())
+        self.assertEqual(ended.errors(), ["glassbox: guest kernel panicked; its crash kernel takes over"])
+
+    def test_no_panic_port_unless_asked_for(self):
+        self.assert_ends('outb_to 0x505, 0x01\n print "still here"\n power_off', vmm.STATUS_OK, "still here")
+
     def test_triple_fault_is_no_reset(self):
         ended = self.boot(TRIPLE_FAULT, "--reboot")
         self.assertEqual(ended.status, vmm.STATUS_TRIPLE_FAULT)

@@ -132,6 +132,18 @@ class RefusalTest(vmm.TestCase):
         self.assert_refused(("-k", self.kernel, "--control", "unix:/nowhere/socket"), "'unix:/nowhere/socket': No such")
         file = self.put("file", b"")
         self.assert_refused(("-k", self.kernel, "--control", f"unix:{file}"), "exists and is not a socket")
+
+    def test_exit_port(self):
+        for port, pattern in (
+            ("x", "--debug-exit 'x' is not a number from 1 to 0xfffc"),
+            ("0", "--debug-exit '0' is not a number"),
+            ("0xfffd", "--debug-exit '0xfffd' is not a number"),
+            ("0x3f5", "--debug-exit 0x3f5: another device has one of the 4 ports"),
+        ):
+            self.assert_refused(("-k", self.kernel, f"--debug-exit={port}"), pattern, vmm.STATUS_USAGE)
+        self.assert_refused(("-k", self.kernel, "--debug-exit=0x505", "--pvpanic"), "another device has one",
+                            vmm.STATUS_USAGE)
+
     def test_virtio_consoles(self):
         for arguments, pattern in (
             (("--virtio-console", "stdio", "--virtio-console", "stdio,name=x"), "stdio can be given to one console"),

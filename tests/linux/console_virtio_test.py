@@ -17,7 +17,7 @@ import vmm_process as vmm  # noqa: E402
 from console_line import CTRL_A, PROMPT, Line, type_command  # noqa: E402
 from linux_guest import kernel  # noqa: E402
 
-MODULES = ("virtio_pci", "virtio_mmio", "virtio_console")
+MODULES = ("virtio_pci", "virtio_mmio", "virtio_console", "pvpanic_mmio")
 BULK = 300000
 
 # In the guest: where the port is that has this name.
@@ -166,6 +166,21 @@ class VirtioConsoleTest(linux_guest.LinuxTest):
         self.assertEqual(ended.status, vmm.STATUS_GUEST_PANIC, ended.describe())
         self.assertEqual(len(ended.errors()), 1, ended.describe())
         self.assertRegex(ended.errors()[0], "^glassbox: guest kernel panicked: sysrq triggered crash; it reset")
+
+    def panic(self, *args, append=""):
+        """With the panic port; the kernel would not reset, and so hang."""
+        return vmm.run(*self.hvc_arguments(*args, "--pvpanic", append=f"glassbox.action=panic panic=0 {append}"))
+
+    def test_panic_port(self):
+        ended = self.panic("--virtio-console", "stdio", "-c", "2")
+        self.assertEqual(ended.status, vmm.STATUS_GUEST_PANIC, ended.describe())
+        self.assertEqual(len(ended.errors()), 1, ended.describe())
+        self.assertRegex(ended.errors()[0], "^glassbox: guest kernel panicked: sysrq triggered crash; it told pvpanic")
+
+    def test_panic_port_without_a_console(self):
+        ended = self.panic("--console", "none")
+        self.assertEqual(ended.status, vmm.STATUS_GUEST_PANIC, ended.describe())
+        self.assertRegex(ended.errors()[0], "^glassbox: guest kernel panicked; it told pvpanic at RIP 0x")
 
     def test_reset_starts_anew_on_the_same_line(self):
         process = self.start(*self.hvc_arguments("--virtio-console", "stdio", "--reboot",

@@ -234,6 +234,35 @@ static void ssdt_has_as_many_virtio_devices_as_there_are(void **state)
 	guest_destroy(&mem);
 }
 
+static void panic_port_is_there_when_asked_for(void **state)
+{
+	struct guest_mem mem = guest_create(MIB(1));
+	struct acpi_config config = { .nr_cpus = 1, .pvpanic = true };
+	const uint8_t *ssdt = find_table(&mem, write_tables(&config, &mem), "SSDT");
+
+	(void)state;
+	assert_non_null(ssdt);
+	assert_int_equal(count_text(ssdt, "QEMU0001"), 1);
+	config.pvpanic = false;
+	assert_null(find_table(&mem, write_tables(&config, &mem), "SSDT"));
+	guest_destroy(&mem);
+}
+
+/* All at once, with as many devices as there can be. */
+static void all_tables_fit(void **state)
+{
+	const struct acpi_config config = { .nr_cpus = 32,
+					    .ecam_gpa = ECAM_GPA,
+					    .ecam_buses = 1,
+					    .nr_virtio_mmio = ACPI_VIRTIO_MMIO_MAX,
+					    .pvpanic = true };
+	struct guest_mem mem = guest_create(MIB(1));
+
+	(void)state;
+	assert_int_equal(get(get_xsdt(&mem, write_tables(&config, &mem)), 4, 4), 36 + 6 * 8);
+	guest_destroy(&mem);
+}
+
 static void stays_in_its_area(void **state)
 {
 	const struct acpi_config most = { .nr_cpus = 255,
@@ -322,7 +351,9 @@ static void iasl_reads_every_table(void **state)
 		"ResourceConsumer, Level, ActiveHigh, Exclusive",
 		NULL
 	};
+	static const char *const panic_words[] = { "\"QEMU0001\"", "RDPT", "WRPT", "0x0505", NULL };
 	const struct acpi_config two_devices = { .nr_cpus = 1, .nr_virtio_mmio = 2 };
+	const struct acpi_config panic_port = { .nr_cpus = 1, .pvpanic = true };
 	char ecam[16], mmio[16], mmio_end[16], pio[16];
 	const char *const pci_words[] = { "PNP0A08", "PNP0C02", ecam, mmio, mmio_end, pio, NULL };
 	char folder[] = "/tmp/acpi_test.XXXXXX", command[64];
@@ -352,6 +383,8 @@ static void iasl_reads_every_table(void **state)
 	expect_disassembly(folder, find_table(&mem, rsdp, "SSDT"), pci_words);
 	rsdp = write_tables(&two_devices, &mem);
 	expect_disassembly(folder, find_table(&mem, rsdp, "SSDT"), virtio_words);
+	rsdp = write_tables(&panic_port, &mem);
+	expect_disassembly(folder, find_table(&mem, rsdp, "SSDT"), panic_words);
 	(void)snprintf(command, sizeof(command), "rm -r %s", folder);
 	assert_int_equal(system(command), 0);
 	guest_destroy(&mem);
@@ -364,6 +397,8 @@ int main(void)
 		cmocka_unit_test(madt_has_cpus_and_interrupts),
 		cmocka_unit_test(mcfg_is_there_with_pci_only),
 		cmocka_unit_test(ssdt_has_as_many_virtio_devices_as_there_are),
+		cmocka_unit_test(panic_port_is_there_when_asked_for),
+		cmocka_unit_test(all_tables_fit),
 		cmocka_unit_test(stays_in_its_area),
 		cmocka_unit_test(refuses_what_it_cannot_describe),
 		cmocka_unit_test(iasl_reads_every_table),

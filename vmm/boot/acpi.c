@@ -8,8 +8,9 @@
 #include "vmm/boot/acpi_virtio.h"
 #include "vmm/boot/boot.h"
 
-#include "dsdt.hex" /* dsdt_aml_code, made by iasl from dsdt.asl */
-#include "pci.hex"  /* pci_aml_code, from pci.asl */
+#include "dsdt.hex"    /* dsdt_aml_code, made by iasl from dsdt.asl */
+#include "pci.hex"     /* pci_aml_code, from pci.asl */
+#include "pvpanic.hex" /* pvpanic_aml_code, from pvpanic.asl */
 
 #define OEM_ID         "GLSBOX"
 #define OEM_TABLE_ID   "GLASSBOX"
@@ -23,7 +24,7 @@
 #define GSI_PIT        2 /* where KVM's routing takes IRQ 0 on the IOAPIC */
 #define ALL_PROCESSORS 255
 #define MAX_PROCESSORS 255
-#define MAX_TABLES     5 /* in the XSDT */
+#define MAX_TABLES     6 /* in the XSDT */
 #define MADT_LAPIC     0
 #define MADT_IOAPIC    1
 #define MADT_OVERRIDE  2
@@ -246,6 +247,8 @@ static int put_all(struct area *area, const struct acpi_config *config, uint64_t
 	}
 	if (config->nr_virtio_mmio > 0)
 		tables[nr++] = put_virtio_ssdt(area, config->nr_virtio_mmio);
+	if (config->pvpanic)
+		tables[nr++] = put_table(area, pvpanic_aml_code, sizeof(pvpanic_aml_code));
 	for (unsigned i = 0; i < nr; i++) {
 		if (!tables[i])
 			return -ENOSPC;

@@ -2,7 +2,7 @@
 /*
  * ACPI tables (ACPI 6.5): RSDP, XSDT, FADT, FACS, MADT and the DSDT that dsdt.asl is compiled to at
  * build time; when there is a PCI host bridge, MCFG and the SSDT of pci.asl, too; when there are
- * virtio-mmio devices, an SSDT with as many.
+ * virtio-mmio devices, an SSDT with as many; when there is a panic port, the SSDT of pvpanic.asl.
  *
  * The FADT declares a fixed power button (a press sets PWRBTN_STS and raises the SCI), no sleep
  * button, no SMI_CMD (always in ACPI mode), an RTC, and neither a VGA nor a keyboard controller.
@@ -21,7 +21,8 @@
 #define ACPI_PM_TIMER_PORT      0x608 /* power management timer; 4 bytes, 32 bits wide (4.8.3.3) */
 #define ACPI_RESET_PORT         0x60c /* reset register: write ACPI_RESET_VALUE (4.8.3.6) */
 #define ACPI_RESET_VALUE        0x42
-#define ACPI_SLEEP_TYPE_S5      5 /* SLP_TYP of soft off (the \_S5 object of dsdt.asl) */
+#define ACPI_PVPANIC_PORT       0x505 /* the same in pvpanic.asl and in devices/legacy/pvpanic.h */
+#define ACPI_SLEEP_TYPE_S5      5     /* SLP_TYP of soft off (the \_S5 object of dsdt.asl) */
 #define ACPI_IOAPIC_GPA         0xfec00000ull
 #define ACPI_LAPIC_GPA          0xfee00000ull
 
@@ -46,6 +47,7 @@ struct acpi_config {
 	uint64_t ecam_gpa;       /* base of PCI configuration space, ACPI_PCI_ECAM_GPA; 0: no PCI */
 	unsigned ecam_buses;     /* number of buses behind it */
 	unsigned nr_virtio_mmio; /* 0..ACPI_VIRTIO_MMIO_MAX devices */
+	bool pvpanic;            /* there is a panic port, at ACPI_PVPANIC_PORT */
 };
 
 /**
