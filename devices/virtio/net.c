@@ -140,6 +140,18 @@ static void net_queue_stop(struct virtio_dev *vdev, unsigned q)
 		net_rx_forget(net, q / 2);
 }
 
+bool net_turn_count(struct virtio_net *net, struct net_turn *turn, unsigned q, uint64_t len)
+{
+	turn->frames++;
+	turn->bytes += len;
+	turn->untold += MAX(len, NET_SIGNAL_FRAME);
+	if (turn->untold >= NET_SIGNAL_BYTES) {
+		virtio_dev_signal_queue(&net->vdev, q);
+		turn->untold = 0;
+	}
+	return turn->frames >= NET_TURN_FRAMES || turn->bytes >= NET_TURN_BYTES;
+}
+
 /* ---- backend: on the loop's thread, without the lock ---- */
 
 static void on_ready(void *ctx, unsigned pair)

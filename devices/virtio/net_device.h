@@ -17,13 +17,28 @@
 #include "devices/virtio/net.h"
 #include "devices/virtio/net_spec.h"
 
-#define NET_QUEUE_SIZE  256
-#define NET_RX_STOCK    64      /* chains; a power of two */
-#define NET_MAX_PIECES  IOV_MAX /* readv(2) takes no more */
+#define NET_QUEUE_SIZE   256
+#define NET_RX_STOCK     64      /* chains; a power of two */
+#define NET_MAX_PIECES   IOV_MAX /* readv(2) takes no more */
 
 /* In one turn of the loop, which has others to serve: frames of 64 KiB take some 10 us each. */
-#define NET_TURN_FRAMES 256u
-#define NET_TURN_BYTES  MIB(1)
+#define NET_TURN_FRAMES  256u
+#define NET_TURN_BYTES   MIB(1)
+
+/*
+ * After so much the driver is told, if it wants to be: it can go on while we do.  A driver for TCP
+ * even has to, for it sends more only when what it sent is out.  A short frame counts as if it were
+ * of NET_SIGNAL_FRAME bytes.
+ */
+#define NET_SIGNAL_BYTES KIB(16)
+#define NET_SIGNAL_FRAME KIB(1)
+
+/* What was done in a turn. */
+struct net_turn {
+	unsigned frames;
+	uint64_t bytes;
+	uint64_t untold; /* since the driver was told, as above */
+};
 
 /*
  * Frames are read straight into the driver's buffers.  How many of these one takes is known only
@@ -73,6 +88,13 @@ static inline bool net_has_link(const struct virtio_net *net)
 {
 	return net->link_up && !net->lost;
 }
+
+/**
+ * net_turn_count() - a frame of @len bytes was sent or received in queue @q
+ *
+ * Tells the driver now and then.  Return: is the turn over?
+ */
+bool net_turn_count(struct virtio_net *net, struct net_turn *turn, unsigned q, uint64_t len);
 
 /** net_offloads_of() - what features GUEST_* (@guest) or HOST_* say of offloads */
 uint32_t net_offloads_of(uint64_t features, bool guest);

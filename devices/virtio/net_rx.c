@@ -294,9 +294,9 @@ static bool can_receive(struct virtio_net *net, unsigned pair)
 
 void net_rx_run(struct virtio_net *net, unsigned pair)
 {
-	unsigned q = net_rx_queue(pair), frames = 0;
+	unsigned q = net_rx_queue(pair);
 	struct virtqueue *vq = rx_queue(net, pair);
-	uint64_t bytes = 0;
+	struct net_turn turn = { 0 };
 	ssize_t r;
 
 	if (!can_receive(net, pair)) {
@@ -304,10 +304,9 @@ void net_rx_run(struct virtio_net *net, unsigned pair)
 		return;
 	}
 	virtqueue_disable_notify(vq);
-	do {
+	do
 		r = receive_one(net, pair);
-		bytes += r > 0 ? (uint64_t)r : 0;
-	} while (r > 0 && ++frames < NET_TURN_FRAMES && bytes < NET_TURN_BYTES);
+	while (r > 0 && !net_turn_count(net, &turn, q, (uint64_t)r));
 	net_watch(net->backend, pair, r > 0 || r == -EAGAIN);
 	/* Also after so many chains that were of no use that the guest refills them for ever. */
 	if (r > 0 || (r == -ENOBUFS && virtqueue_batch_ended(vq)))

@@ -120,15 +120,13 @@ static uint32_t serve(struct virtio_net *net, unsigned pair, unsigned q)
 void net_tx_run(struct virtio_net *net, unsigned pair, unsigned q)
 {
 	struct virtqueue *vq = virtio_dev_queue(&net->vdev, q);
-	unsigned frames = 0;
-	uint64_t bytes = 0;
+	struct net_turn turn = { 0 };
 	int r;
 
 	do {
 		virtqueue_disable_notify(vq);
 		while ((r = virtqueue_pop(vq, &net->chain)) > 0) {
-			bytes += serve(net, pair, q);
-			if (++frames == NET_TURN_FRAMES || bytes >= NET_TURN_BYTES)
+			if (net_turn_count(net, &turn, q, serve(net, pair, q)))
 				break;
 		}
 	} while (r == 0 && virtqueue_enable_notify(vq));

@@ -212,6 +212,48 @@ static void net_sends_whole_rings(void **state)
 	net_teardown(&f);
 }
 
+static unsigned times_told(void)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(recorded.irqs); i++)
+		count += recorded.irqs[i];
+	return count;
+}
+
+/* In the midst of a turn: of each large frame, of some small ones at once. */
+static void net_driver_hears_of_frames_soon(void **state)
+{
+	static uint8_t bytes[NET_HEADER_LEN + 20000];
+	static const struct {
+		uint32_t len;
+		unsigned told;
+	} cases[] = { { 20000, 32 }, { 60, 2 } };
+	struct net_fixture f;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct mock_buffer buffer = { 0, NET_HEADER_LEN + cases[i].len, false };
+
+		net_setup(&f, NET_MODERN);
+		buffer.gpa = net_bytes(&f, bytes, buffer.len);
+		for (unsigned n = 0; n < 32; n++)
+			assert_true(mock_ring_add(&f.rings[1], &buffer, 1) >= 0);
+		net_kick(&f, 1);
+		assert_int_equal(f.fake->nr_sent, 32);
+		assert_int_equal(times_told(), cases[i].told);
+		buffer.writable = true;
+		for (unsigned n = 0; n < 16; n++) {
+			net_arrive(&f, 0, cases[i].len);
+			assert_true(mock_ring_add(&f.rings[0], &buffer, 1) >= 0);
+		}
+		net_kick(&f, 0);
+		assert_int_equal(virtio_net_counters(f.vdev).received, 16);
+		assert_int_equal(times_told(), cases[i].told + cases[i].told / 2);
+		net_teardown(&f);
+	}
+}
+
 static void net_receives_frames(void **state)
 {
 	struct net_fixture f;
@@ -536,6 +578,7 @@ int main(void)
 		cmocka_unit_test(net_refuses_endless_frames),
 		cmocka_unit_test(net_refused_frame_is_counted),
 		cmocka_unit_test(net_sends_whole_rings),
+		cmocka_unit_test(net_driver_hears_of_frames_soon),
 		cmocka_unit_test(net_receives_frames),
 		cmocka_unit_test(net_header_may_be_in_pieces),
 		cmocka_unit_test(net_spreads_frames_over_buffers),
