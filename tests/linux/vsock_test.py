@@ -2,16 +2,20 @@
 # SPDX-License-Identifier: MIT
 """Programs in Debian's kernels and programs on the host talk over --vsock, over each transport."""
 
+import collections
 import contextlib
 import hashlib
 import os
 import pathlib
 import random
+import shutil
 import socket
 import sys
 import threading
+import unittest
 
-sys.path[:0] = [str(pathlib.Path(__file__).parent)]
+sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1] / "trace")]
+import boot_trace  # noqa: E402
 import linux_guest  # noqa: E402
 import vmm_process as vmm  # noqa: E402
 from linux_guest import kernel  # noqa: E402
@@ -70,6 +74,16 @@ echo "{linux_guest.UP}"
 vsock_peer check 52 30000 4
 action=$(vsock_peer hold 54 | sed -n 2p)
 $action -f
+"""
+
+TRACED_INIT = f"""#!/bin/sh
+mount -t devtmpfs dev /dev 2>/dev/null
+while read -r module; do
+    insmod "$module" || echo "cannot load $module"
+done </modules
+echo "{linux_guest.UP}"
+vsock_peer check 52 500000 3
+poweroff -f
 """
 
 
@@ -221,6 +235,33 @@ class VsockTest(linux_guest.LinuxTest):
         self.assertEqual(guest.text().count("checked 4 of 4\n"), 2, guest.describe())
         self.assertEqual(actions, [])
         self.assertFalse(self.path.exists(), "the socket is left behind")
+
+    def assert_driver_keeps_the_rules(self, series):
+        for program in ("babeltrace2", "lttng-sessiond"):
+            if not shutil.which(program):
+                raise unittest.SkipTest(f"{program} is not installed")
+        self.listen(52, echo)
+        trace = self.directory / "trace"
+        ended = vmm.run(*self.arguments(
+            kernel(series=series), "--trace", trace, "--vsock", f"cid={CID},socket={self.path}", init=TRACED_INIT,
+            modules=MODULES, module_dir=kernel("modules", series=series), files={PEER: "bin/vsock_peer"}))
+        self.assertEqual(ended.status, vmm.STATUS_OK, ended.describe())
+        self.assertIn("checked 3 of 3\n", ended.text(), ended.describe())
+        events = boot_trace.read_events(trace)
+        self.assertEqual([event for event in events if event.name == "virtio_finding"], [])
+        counts, sums = collections.Counter(), collections.Counter()
+        for packet in (event.fields for event in events if event.name == "vsock_packet"):
+            counts[int(packet["queue"]), packet["operation"]] += 1
+            sums[int(packet["queue"])] += int(packet["len"])
+        self.assertEqual((counts[1, "REQUEST"], counts[0, "RESPONSE"]), (3, 3))
+        self.assertEqual(sums, {0: 3 * 500000, 1: 3 * 500000})
+        self.assertEqual((counts[0, "none"], counts[1, "none"]), (0, 0))
+
+    def test_driver_of_6_1_keeps_the_rules(self):
+        self.assert_driver_keeps_the_rules("6.1")
+
+    def test_driver_of_6_12_keeps_the_rules(self):
+        self.assert_driver_keeps_the_rules("6.12")
 
 
 if __name__ == "__main__":
