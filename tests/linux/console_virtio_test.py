@@ -20,9 +20,9 @@ from linux_guest import kernel  # noqa: E402
 MODULES = ("virtio_pci", "virtio_mmio", "virtio_console", "pvpanic_mmio")
 BULK = 300000
 
-# In the guest: where the port is that has this name.
-FIND_PORT = "port() { for n in /sys/class/virtio-ports/*/name; do " \
-            "[ \"$(cat $n)\" = $1 ] && n=${n%/name} && echo /dev/${n##*/}; done; }\n"
+# In the guest: where the port is that has this name, once the driver has heard of it.
+FIND_PORT = "port() { until for n in /sys/class/virtio-ports/*/name; do [ \"$(cat $n 2>&1)\" = $1 ] && break; done; " \
+            "do usleep 100000; done; n=${n%/name}; echo /dev/${n##*/}; }\n"
 
 
 class VirtioConsoleTest(linux_guest.LinuxTest):
@@ -154,8 +154,7 @@ class VirtioConsoleTest(linux_guest.LinuxTest):
         process.send(FIND_PORT + "cd /sys/bus/virtio/drivers/virtio_console; d=$(echo virtio*)\n")
         for i in range(3):
             process.send(f"echo $d >unbind; ls /dev/hvc0 /dev/vport*; echo $d >bind; port agent; echo {i}-done\n")
-            at = process.wait_for("\n/dev/vport0p1\r", at)
-            at = process.wait_for(f"\n{i}-done\r", at)
+            at = process.wait_for(f"\n/dev/vport0p1\r\n{i}-done\r", at)
         client = self.connect(path)
         process.send("until echo hello >$(port agent); do usleep 100000; done\n")
         self.assertEqual(client.recv(5), b"hello")
