@@ -24,6 +24,7 @@ done
 """
 
 READ_UNTIL_IT_FAILS = """
+dmesg -n 1
 echo "@@ reads"
 i=0
 while dd if=/dev/vda of=/dev/null bs=64k count=1 skip=$i 2>/dev/null; do
