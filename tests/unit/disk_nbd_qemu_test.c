@@ -20,7 +20,6 @@ struct qemu_fixture {
 	struct disk_fixture on;
 	char dir[32], uri[160], cause[256];
 	const char *format;
-	pid_t server; /* 0: none */
 	struct disk_nbd_notes notes;
 	unsigned lost;
 	uint8_t *model; /* what the disk should have */
@@ -34,6 +33,9 @@ static void on_lost(void *ctx, const char *cause)
 	(void)snprintf(f->cause, sizeof(f->cause), "%s", cause);
 	loop_quit(f->on.loop);
 }
+
+/* 0: none.  A test that fails leaves it behind. */
+static pid_t server;
 
 /* Runs a command of the shell in the fixture's directory, quietly.  Return: its exit status. */
 static int run_in(const struct qemu_fixture *f, const char *command)
@@ -79,11 +81,21 @@ static void get_file(const struct qemu_fixture *f, const char *name, void *bytes
 	assert_int_equal(close(fd), 0);
 }
 
+static void end_server(int number)
+{
+	if (!server)
+		return;
+	assert_int_equal(kill(server, number), 0);
+	assert_int_equal(waitpid(server, NULL, 0), server);
+	server = 0;
+}
+
 /* An image in which sector n is filled with n + 1. */
 static void setup(struct qemu_fixture *f, const char *format)
 {
 	char command[128];
 
+	end_server(SIGKILL);
 	memset(f, 0, sizeof(*f));
 	f->format = format;
 	(void)snprintf(f->dir, sizeof(f->dir), "/tmp/disk_nbd.XXXXXX");
@@ -115,8 +127,8 @@ static void serve(struct qemu_fixture *f, const char *options)
 	assert_true(fd >= 0);
 	assert_true(read(fd, pid, sizeof(pid) - 1) > 0);
 	assert_int_equal(close(fd), 0);
-	f->server = (pid_t)strtol(pid, NULL, 10);
-	assert_true(f->server > 1);
+	server = (pid_t)strtol(pid, NULL, 10);
+	assert_true(server > 1);
 	(void)snprintf(f->uri, sizeof(f->uri), "nbd+unix:///?socket=%s/socket", f->dir);
 }
 
@@ -135,21 +147,12 @@ static int open_disk(struct qemu_fixture *f, bool read_only)
 	return r;
 }
 
-static void end_server(struct qemu_fixture *f, int number)
-{
-	if (!f->server)
-		return;
-	assert_int_equal(kill(f->server, number), 0);
-	assert_int_equal(waitpid(f->server, NULL, 0), f->server);
-	f->server = 0;
-}
-
 static void teardown(struct qemu_fixture *f)
 {
 	char command[64];
 
 	disk_fixture_deinit(&f->on);
-	end_server(f, SIGTERM);
+	end_server(SIGTERM);
 	free(f->model);
 	(void)snprintf(command, sizeof(command), "rm -r %s", f->dir);
 	assert_int_equal(system(command), 0);
@@ -221,7 +224,7 @@ static void nbd_serves_images(void **state)
 		change_everything(&f);
 		disk_destroy(f.on.disk);
 		f.on.disk = NULL;
-		end_server(&f, SIGTERM);
+		end_server(SIGTERM);
 		(void)snprintf(command, sizeof(command),
 			       "qemu-img convert -f %s -O raw image after", formats[i]);
 		must_run_in(&f, command);
@@ -298,7 +301,7 @@ static void nbd_server_is_killed(void **state)
 		setup(&f, "qcow2");
 		serve(&f, "");
 		assert_int_equal(open_disk(&f, false), 0);
-		assert_int_equal(kill(f.server, SIGSTOP), 0);
+		assert_int_equal(kill(server, SIGSTOP), 0);
 		iov = (struct iovec){ data, IMAGE_LEN };
 		request = (struct disk_request){
 			.op = ops[i], .len = IMAGE_LEN, .iov = &iov, .nr_iov = 1
@@ -306,7 +309,7 @@ static void nbd_server_is_killed(void **state)
 		disk_submit(f.on.disk, &request);
 		disk_submit(f.on.disk, &flush);
 		disk_commit(f.on.disk);
-		end_server(&f, SIGKILL);
+		end_server(SIGKILL);
 		disk_wait_for(&f.on, 2);
 		assert_int_equal(request.error, -EIO);
 		assert_int_equal(flush.error, -EIO);
@@ -321,10 +324,8 @@ static void nbd_server_is_killed(void **state)
 
 static void *let_it_go_on(void *ctx)
 {
-	const struct qemu_fixture *f = ctx;
-
 	(void)poll(NULL, 0, 50);
-	return kill(f->server, SIGCONT) == 0 ? NULL : ctx;
+	return kill(server, SIGCONT) == 0 ? NULL : ctx;
 }
 
 static void nbd_drain_waits_for_the_server(void **state)
@@ -343,9 +344,9 @@ static void nbd_drain_waits_for_the_server(void **state)
 	setup(&f, "qcow2");
 	serve(&f, "");
 	assert_int_equal(open_disk(&f, false), 0);
-	assert_int_equal(kill(f.server, SIGSTOP), 0);
+	assert_int_equal(kill(server, SIGSTOP), 0);
 	disk_submit(f.on.disk, &request);
-	assert_int_equal(pthread_create(&thread, NULL, let_it_go_on, &f), 0);
+	assert_int_equal(pthread_create(&thread, NULL, let_it_go_on, data), 0);
 	disk_drain(f.on.disk);
 	assert_int_equal(pthread_join(thread, &failed), 0);
 	assert_null(failed);
@@ -394,7 +395,7 @@ static void nbd_over_tls(void **state)
 		assert_int_equal(data[0], i + 1);
 	}
 	change_everything(&f);
-	end_server(&f, SIGKILL);
+	end_server(SIGKILL);
 	while (!f.lost)
 		assert_int_equal(loop_run(f.on.loop), 0);
 	teardown(&f);
@@ -411,6 +412,7 @@ int main(void)
 		cmocka_unit_test(nbd_drain_waits_for_the_server),
 		cmocka_unit_test(nbd_over_tls),
 	};
+	int failed;
 
 	if (system("qemu-nbd --version >/dev/null 2>&1 && qemu-img --version >/dev/null 2>&1")) {
 		print_message("qemu-nbd and qemu-img are not installed (qemu-utils)\n");
@@ -419,5 +421,8 @@ int main(void)
 	/* Of servers, whose parents have ended. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return 1;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	if (server)
+		(void)kill(server, SIGKILL);
+	return failed;
 }
