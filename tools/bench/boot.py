@@ -60,10 +60,19 @@ def measure(options, kernel, initrd):
                      where=where())
 
 
-def run_in_lab(options):
+def place_of():
+    """Return "host" or "lab": where KVM is honest."""
+    place = subprocess.run([SOURCE / "tests/support/honest-kvm", "--build", BUILD, "--where"], check=True, text=True,
+                           stdout=subprocess.PIPE).stdout.strip().split("\t")
+    if place[0] == "nowhere":
+        raise Skipped(place[-1])
+    return place[0]
+
+
+def run_in_lab(options, name):
     """The same program in the lab; its results."""
     command = [SOURCE / "tools/lab/lab", "run", "--timeout", "1800", "--", "env", "GLASSBOX_IN_LAB=1",
-               sys.executable, SOURCE / "tools/bench/bench", "--build", BUILD, "--json", "boot"]
+               sys.executable, SOURCE / "tools/bench/bench", "--build", BUILD, "--json", name]
     command += ["--quick"] * options.quick + ["--peers"] * options.peers
     done = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, check=False)
@@ -83,8 +92,4 @@ def benchmark(options):
         return measure(options, kernel, initrd)
     initrd.parent.mkdir(exist_ok=True)
     subprocess.run([SOURCE / "tools/mkinitramfs", "-o", initrd], check=True)
-    place = subprocess.run([SOURCE / "tests/support/honest-kvm", "--build", BUILD, "--where"], check=True, text=True,
-                           stdout=subprocess.PIPE).stdout.strip().split("\t")
-    if place[0] == "nowhere":
-        raise Skipped(place[-1])
-    return run_in_lab(options) if place[0] == "lab" else measure(options, kernel, initrd)
+    return run_in_lab(options, "boot") if place_of() == "lab" else measure(options, kernel, initrd)
