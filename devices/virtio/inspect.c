@@ -47,4 +47,8 @@ void virtio_dev_inspect_queue(struct virtio_dev *vdev, unsigned q, struct virtqu
 	SCOPED_LOCK(&vdev->lock);
 
 	virtqueue_inspect(&vdev->queues[q], ret_info);
+	if (!virtio_dev_is_served_elsewhere(vdev))
+		return;
+	ret_info->elsewhere = true;
+	ret_info->nr_waiting = 0;
 }

@@ -25,6 +25,8 @@ struct virtqueue_event {
 struct virtqueue_info {
 	uint16_t size, max_size;
 	bool enabled, broken, packed;
+	bool elsewhere; /* served by another process: of a split ring avail and used are known,
+			 * of a packed one no index; nor the chains that wait or are in flight */
 	uint64_t areas[VIRTQUEUE_NR_AREAS]; /* guest physical */
 
 	/* What follows is 0 unless the queue is enabled. */

@@ -171,6 +171,7 @@ static void split_inspect(const struct virtqueue *vq, struct virtqueue_info *inf
 	info->interrupts =
 		event_of(vq, flags & VIRTQ_AVAIL_F_NO_INTERRUPT, ring_load(used_event(vq)));
 	info->avail = split_avail_index(vq);
+	info->used = ring_load(vq->host[VIRTQUEUE_DEVICE] + RING_IDX);
 	/* More than there can be is no list of heads. */
 	if ((uint16_t)(info->avail - vq->last_avail) > vq->size)
 		return;

@@ -186,6 +186,36 @@ class ControlTest(vmm.TestCase):
         self.assertEqual(client.call("status")["state"], "running")
         self.end_by_signal(process)
 
+    def test_info_devices(self):
+        process = self.boot(DOTS, "--rng", "--balloon", "--rng=transport=mmio")
+        devices = {device["name"]: device for device in self.connect().call("info-devices")["devices"]}
+        self.assertEqual(devices["serial0"], {"name": "serial0", "bus": "pio", "address": "0x3f8", "size": 8})
+        self.assertEqual((devices["pci-ecam"]["bus"], devices["pci-ecam"]["size"]), ("mmio", 1 << 20))
+        for name, bus, address in (("virtio-rng0", "pci", "00:01.0"), ("virtio-balloon0", "pci", "00:02.0"),
+                                   ("virtio-rng1", "mmio", "0xfe000000")):
+            self.assertEqual(devices[name], {"name": name, "bus": bus, "address": address, "type": name[:-1],
+                                             "status": []})
+        self.end_by_signal(process)
+
+    def test_info_virtio_without_a_driver(self):
+        process = self.boot(DOTS, "--rng", "--rng=transport=mmio")
+        client = self.connect()
+        info = client.call("info-virtio", device="virtio-rng0")
+        self.assertEqual((info["type"], info["device_id"], info["bus"], info["address"]),
+                         ("virtio-rng", 4, "pci", "00:01.0"))
+        self.assertEqual((info["status"], info["config_generation"]), ({"value": 0, "bits": []}, 0))
+        features = {feature["name"]: feature for feature in info["features"]}
+        self.assertEqual(features["VIRTIO_F_VERSION_1"],
+                         {"name": "VIRTIO_F_VERSION_1", "bit": 32, "offered": True, "accepted": False})
+        self.assertFalse(any(feature["accepted"] for feature in info["features"]))
+        self.assertEqual(info["queues"], [{"queue": 0, "size": 64, "max_size": 64, "enabled": False, "broken": False,
+                                           "descriptor_area": "0x0", "driver_area": "0x0", "device_area": "0x0"}])
+        self.assertEqual(client.call("info-virtio", device="virtio-rng1")["bus"], "mmio")
+        self.assert_refused("no-device", "no virtio device 'serial0'", client, "info-virtio", device="serial0")
+        self.assert_refused("bad-argument", "^arguments: ", client, "info-virtio")
+        self.assert_refused("bad-argument", "^arguments: ", client, "info-virtio", device=1)
+        self.end_by_signal(process)
+
     def test_pause_over_resets(self):
         """A guest that resets all the time stays paused, whichever machine the pause met."""
         process = self.boot(RESETS, "--reboot")

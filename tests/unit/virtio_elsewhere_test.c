@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "devices/virtio/inspect.h"
 #include "devices/virtio/mmio.h"
 #include "tests/support/finding_recorder.h"
 #include "tests/support/mock_driver.h"
@@ -305,6 +306,29 @@ static void failure_to_start_needs_a_reset(void **state)
 	teardown(&f);
 }
 
+/* What is shown of such a queue is what stands in its rings. */
+static void rings_are_inspected(void **state)
+{
+	struct virtqueue_info info;
+	struct mock_buffer buffer;
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	assert_true(start(&f, 1));
+	buffer = mock_buffer(&f.ram, 8, true, 0);
+	assert_true(mock_ring_add(&f.rings[0], &buffer, 1) >= 0);
+	assert_true(mock_ring_add(&f.rings[0], &buffer, 1) >= 0);
+	f.rings[0].used->idx = 1;
+	virtio_dev_inspect_queue(&f.device.vdev, 0, &info);
+	assert_true(info.enabled && info.elsewhere);
+	assert_int_equal(info.avail, 2);
+	assert_int_equal(info.used, 1);
+	assert_int_equal(info.nr_waiting, 0);
+	assert_int_equal(info.nr_in_flight, 0);
+	teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +338,7 @@ int main(void)
 		cmocka_unit_test(queues_are_taken_back),
 		cmocka_unit_test(bad_rings_are_not_handed_over),
 		cmocka_unit_test(failure_to_start_needs_a_reset),
+		cmocka_unit_test(rings_are_inspected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,7 @@ struct control_command {
 };
 
 /* Groups of commands; each ends with a NULL name. */
-extern const struct control_command control_commands_machine[];
+extern const struct control_command control_commands_info[], control_commands_machine[];
 
 /** control_arguments() - json_unpack_ex() for the request's arguments, of which there must be no
  * others.  Return: 0, or -1 with @error set. */
@@ -58,6 +58,15 @@ void control_answer_all(struct control *control, enum control_wait what,
 
 /** control_text() - a string; what is not UTF-8 (a file's name) is not shown */
 json_t *control_text(const char *text);
+
+/**
+ * control_virtio_named() - the machine's virtio device of that name, e.g. "virtio-blk0"
+ * @ret_place: may be NULL
+ *
+ * Return: NULL if there is none.
+ */
+struct virtio_dev *control_virtio_named(const struct board *board, const char *name,
+					struct machine_virtio_place *ret_place);
 
 /** control_state() - the result of commands that change it: {"state": "paused", ...} */
 json_t *control_state(struct control *control);

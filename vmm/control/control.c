@@ -6,6 +6,7 @@
 #include "vmm/control/commands.h"
 
 static const struct control_command *const groups[] = {
+	control_commands_info,
 	control_commands_machine,
 };
 
@@ -38,6 +39,17 @@ json_t *control_text(const char *text)
 	json_t *json = json_string(text);
 
 	return json ? json : json_string("(not UTF-8)");
+}
+
+struct virtio_dev *control_virtio_named(const struct board *board, const char *name,
+					struct machine_virtio_place *ret_place)
+{
+	struct virtio_dev *vdev;
+
+	for (unsigned i = 0; (vdev = machine_virtio_device(board->virtio, i, ret_place)); i++)
+		if (strcmp(vdev->name, name) == 0)
+			return vdev;
+	return NULL;
 }
 
 static void free_call(struct control_call *call)

@@ -21,9 +21,11 @@ _Static_assert(ACPI_VIRTIO_MMIO_GPA >= ACPI_PCI_MMIO_GPA + ACPI_PCI_MMIO_SIZE &&
 		       VIRTIO_MMIO_LEN <= ACPI_VIRTIO_MMIO_STRIDE,
 	       "nothing else is where virtio over MMIO is");
 
-/* A device and its transport, which owns it: over PCI the first two, over MMIO the others. */
+/* A device and its transport, which owns it: over PCI pci and vectors, over MMIO mmio and irq. */
 struct slot {
 	char name[NAME_LEN];
+	struct virtio_dev *vdev; /* NULL: there is none */
+	struct machine_virtio_place place;
 	struct virtio_pci *pci;
 	struct msi_vectors *vectors;
 	struct device *mmio;
@@ -66,17 +68,19 @@ static int plug_into_mmio(struct machine_virtio *virtio, struct slot *slot, stru
 }
 
 /* Where the guest finds the transport. */
-static int place(struct machine_virtio *virtio, const struct slot *slot)
+static int place(struct machine_virtio *virtio, struct slot *slot)
 {
-	unsigned n;
+	struct machine_virtio_place *place = &slot->place;
 
-	if (slot->pci)
-		return pci_host_add(virtio->config.pci->host, FIRST_PCI_SLOT + virtio->nr_pci++,
+	if (slot->pci) {
+		place->transport = VIRTIO_TRANSPORT_PCI;
+		place->pci_slot = FIRST_PCI_SLOT + virtio->nr_pci++;
+		return pci_host_add(virtio->config.pci->host, place->pci_slot,
 				    virtio_pci_function(slot->pci));
-	n = virtio->nr_mmio++;
-	return bus_add(&virtio->config.vm->mmio,
-		       ACPI_VIRTIO_MMIO_GPA + (uint64_t)n * ACPI_VIRTIO_MMIO_STRIDE,
-		       VIRTIO_MMIO_LEN, slot->mmio);
+	}
+	place->transport = VIRTIO_TRANSPORT_MMIO;
+	place->gpa = ACPI_VIRTIO_MMIO_GPA + (uint64_t)virtio->nr_mmio++ * ACPI_VIRTIO_MMIO_STRIDE;
+	return bus_add(&virtio->config.vm->mmio, place->gpa, VIRTIO_MMIO_LEN, slot->mmio);
 }
 
 /* Takes @vdev over, also on failure. */
@@ -90,6 +94,7 @@ static int plug_in(struct machine_virtio *virtio, struct slot *slot,
 		virtio_dev_destroy(vdev);
 		return r;
 	}
+	slot->vdev = vdev;
 	return place(virtio, slot);
 }
 
@@ -163,4 +168,17 @@ void machine_virtio_destroy(struct machine_virtio *virtio)
 		msi_vectors_destroy(slot->vectors);
 	}
 	free(virtio);
+}
+
+struct virtio_dev *machine_virtio_device(const struct machine_virtio *virtio, unsigned index,
+					 struct machine_virtio_place *ret_place)
+{
+	const struct slot *slot;
+
+	if (!virtio || index >= ARRAY_SIZE(virtio->slots))
+		return NULL;
+	slot = &virtio->slots[index];
+	if (slot->vdev && ret_place)
+		*ret_place = slot->place;
+	return slot->vdev;
 }

@@ -3,6 +3,7 @@
 #ifndef GLASSBOX_VMM_VIRTIO_MACHINE_H
 #define GLASSBOX_VMM_VIRTIO_MACHINE_H
 
+#include "devices/virtio/virtio.h"
 #include "vmm/pci_host.h"
 #include "vmm/virtio/options.h"
 
@@ -17,6 +18,13 @@ struct machine_virtio_config {
 
 struct machine_virtio;
 
+/* Where a device is. */
+struct machine_virtio_place {
+	enum virtio_transport transport;
+	unsigned pci_slot; /* of VIRTIO_TRANSPORT_PCI */
+	uint64_t gpa;      /* of VIRTIO_TRANSPORT_MMIO */
+};
+
 /**
  * machine_virtio_create() - all of them, on the buses of the machine
  * @config: what it points to is borrowed until machine_virtio_destroy()
@@ -25,6 +33,16 @@ struct machine_virtio;
  */
 int machine_virtio_create(const struct machine_virtio_config *config,
 			  struct machine_virtio **ret_virtio, struct error *error) __must_check;
+
+/**
+ * machine_virtio_device() - the devices in the order of their options, from 0 on
+ * @virtio: NULL is a machine without
+ * @ret_place: may be NULL
+ *
+ * Return: the device; NULL behind the last one.
+ */
+struct virtio_dev *machine_virtio_device(const struct machine_virtio *virtio, unsigned index,
+					 struct machine_virtio_place *ret_place);
 
 /**
  * machine_virtio_destroy() - their disks, sockets and interfaces are free for others
