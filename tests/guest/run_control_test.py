@@ -216,6 +216,28 @@ class ControlTest(vmm.TestCase):
         self.assert_refused("bad-argument", "^arguments: ", client, "info-virtio", device=1)
         self.end_by_signal(process)
 
+    def test_balloon_without_a_driver(self):
+        process = self.boot(DOTS, "-m", "64M", "--balloon=size=4M")
+        client = self.connect()
+        state = {"target": 4 << 20, "actual": 0, "driver": False, "inflated": 0, "reported": 0, "failures": 0}
+        self.assertEqual(client.call("balloon"), state)
+        self.assertEqual(client.call("balloon", size=64 << 20), {**state, "target": 64 << 20})
+        for size, pattern in ((-4096, "multiple of 4K"), (4097, "multiple of 4K"), ((64 << 20) + 4096, "more than the guest"),
+                              (1 << 62, "more than the guest"), ("64M", "^arguments: "), (1.5, "^arguments: ")):
+            self.assert_refused("bad-argument", pattern, client, "balloon", size=size)
+        self.assertEqual(client.call("balloon", size=0), {**state, "target": 0})
+        self.assert_refused("refused", "no balloon driver", client, "balloon-stats")
+        client.call("pause")
+        self.assert_refused("refused", "does not run", client, "balloon-stats")
+        self.end_by_signal(process)
+
+    def test_machine_without_a_balloon(self):
+        process = self.boot(DOTS)
+        client = self.connect()
+        for command in ("balloon", "balloon-stats"):
+            self.assert_refused("no-device", "the machine has no balloon: run it with --balloon", client, command)
+        self.end_by_signal(process)
+
     def test_pause_over_resets(self):
         """A guest that resets all the time stays paused, whichever machine the pause met."""
         process = self.boot(RESETS, "--reboot")

@@ -3,6 +3,9 @@
 #ifndef GLASSBOX_VMM_CONTROL_COMMANDS_H
 #define GLASSBOX_VMM_CONTROL_COMMANDS_H
 
+#include <stdatomic.h>
+
+#include "devices/virtio/balloon.h"
 #include "vmm/control/control.h"
 #include "vmm/control/request.h"
 #include "vmm/control/server.h"
@@ -10,6 +13,7 @@
 /* What a request that is not answered yet waits for. */
 enum control_wait {
 	CONTROL_WAIT_PARKED, /* every vCPU is parked */
+	CONTROL_WAIT_STATS,  /* the guest's balloon driver answers */
 	CONTROL_NR_WAITS,
 };
 
@@ -21,11 +25,23 @@ struct control_call {
 	struct control_call *next; /* those that wait for the same */
 };
 
+/* The question to the guest's balloon driver. */
+struct control_balloon {
+	int timer_fd;
+	struct loop_source *timer;
+	struct virtio_dev *vdev; /* asked; there until it has answered */
+	bool asked;
+	atomic_bool answered; /* any thread sets it, and before it the two below */
+	int error;
+	struct virtio_balloon_stats stats;
+};
+
 struct control {
 	struct loop *loop;
 	const struct control_machine *machine;
 	struct control_server *server;
 	struct control_call *waiting[CONTROL_NR_WAITS];
+	struct control_balloon balloon;
 };
 
 /* What a command returns, beside -1 for a failure with its error set. */
@@ -41,7 +57,8 @@ struct control_command {
 };
 
 /* Groups of commands; each ends with a NULL name. */
-extern const struct control_command control_commands_info[], control_commands_machine[];
+extern const struct control_command control_commands_balloon[], control_commands_info[],
+	control_commands_machine[];
 
 /** control_arguments() - json_unpack_ex() for the request's arguments, of which there must be no
  * others.  Return: 0, or -1 with @error set. */
@@ -67,6 +84,16 @@ json_t *control_text(const char *text);
  */
 struct virtio_dev *control_virtio_named(const struct board *board, const char *name,
 					struct machine_virtio_place *ret_place);
+
+/** control_virtio_of() - the first one of type @id (VIRTIO_DEVICE_*); NULL if there is none */
+struct virtio_dev *control_virtio_of(const struct board *board, uint16_t id);
+
+/** control_is_running() - neither stopped, nor paused, nor dead */
+bool control_is_running(const struct control_machine *machine);
+
+/** control_balloon_init() - Return: 0 or -errno; control_balloon_deinit() is fine in any case */
+int control_balloon_init(struct control *control) __must_check;
+void control_balloon_deinit(struct control *control);
 
 /** control_state() - the result of commands that change it: {"state": "paused", ...} */
 json_t *control_state(struct control *control);

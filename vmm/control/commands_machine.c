@@ -5,6 +5,13 @@
 #include "vmm/config.h"
 #include "vmm/control/commands.h"
 
+bool control_is_running(const struct control_machine *machine)
+{
+	const struct vm *vm = machine->board->vm;
+
+	return vm->running && !vm->paused && !machine->dead;
+}
+
 /* The debugger's stop is told before a pause: it has the last word about what runs. */
 static const char *state_name(const struct control_machine *machine)
 {

@@ -6,6 +6,7 @@
 #include "vmm/control/commands.h"
 
 static const struct control_command *const groups[] = {
+	control_commands_balloon,
 	control_commands_info,
 	control_commands_machine,
 };
@@ -48,6 +49,16 @@ struct virtio_dev *control_virtio_named(const struct board *board, const char *n
 
 	for (unsigned i = 0; (vdev = machine_virtio_device(board->virtio, i, ret_place)); i++)
 		if (strcmp(vdev->name, name) == 0)
+			return vdev;
+	return NULL;
+}
+
+struct virtio_dev *control_virtio_of(const struct board *board, uint16_t id)
+{
+	struct virtio_dev *vdev;
+
+	for (unsigned i = 0; (vdev = machine_virtio_device(board->virtio, i, NULL)); i++)
+		if (vdev->class->id == id)
 			return vdev;
 	return NULL;
 }
@@ -148,17 +159,25 @@ static void on_gone(void *ctx, struct control_client *client)
 	}
 }
 
+static void cleanup_control(struct control **control)
+{
+	control_destroy(*control);
+}
+
 int control_create(struct loop *loop, const char *address, const struct control_machine *machine,
 		   struct control **ret_control, struct error *error)
 {
 	static const struct control_server_ops ops = { .request = on_request, .gone = on_gone };
-	_cleanup_free_ struct control *control = calloc(1, sizeof(*control));
+	_cleanup_(cleanup_control) struct control *control = calloc(1, sizeof(*control));
 	int r;
 
 	if (!control)
 		return error_set_errno(error, -ENOMEM, "cannot make a control socket");
 	control->loop = loop;
 	control->machine = machine;
+	r = control_balloon_init(control);
+	if (r < 0)
+		return error_set_errno(error, r, "cannot make a control socket");
 	r = control_server_create(loop, address, &ops, control, &control->server, error);
 	if (r < 0)
 		return r;
@@ -171,6 +190,7 @@ void control_destroy(struct control *control)
 	if (!control)
 		return;
 	control_server_destroy(control->server);
+	control_balloon_deinit(control);
 	for (unsigned i = 0; i < CONTROL_NR_WAITS; i++) {
 		while (control->waiting[i]) {
 			struct control_call *call = control->waiting[i];
