@@ -231,6 +231,17 @@ class ControlTest(vmm.TestCase):
         self.assert_refused("refused", "does not run", client, "balloon-stats")
         self.end_by_signal(process)
 
+    def test_link_without_a_driver(self):
+        process = self.boot(DOTS, "--rng", "--net", "user")
+        client = self.connect()
+        for state in ("down", "up", "up"):
+            self.assertEqual(client.call("link", device="virtio-net0", state=state), {"state": state})
+        for device in ("virtio-rng0", "virtio-net1", "serial0"):
+            self.assert_refused("no-device", f"no network interface '{device}'", client, "link", device=device, state="up")
+        self.assert_refused("bad-argument", "neither up nor down", client, "link", device="virtio-net0", state="out")
+        self.assert_refused("bad-argument", "^arguments: ", client, "link", device="virtio-net0")
+        self.end_by_signal(process)
+
     def test_machine_without_a_balloon(self):
         process = self.boot(DOTS)
         client = self.connect()

@@ -58,7 +58,7 @@ struct control_command {
 
 /* Groups of commands; each ends with a NULL name. */
 extern const struct control_command control_commands_balloon[], control_commands_info[],
-	control_commands_machine[];
+	control_commands_link[], control_commands_machine[];
 
 /** control_arguments() - json_unpack_ex() for the request's arguments, of which there must be no
  * others.  Return: 0, or -1 with @error set. */

@@ -8,6 +8,7 @@
 static const struct control_command *const groups[] = {
 	control_commands_balloon,
 	control_commands_info,
+	control_commands_link,
 	control_commands_machine,
 };
 
