@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "vmm/config.h"
+#include "vmm/ctl.h"
 #include "vmm/doctor.h"
 #include "vmm/run.h"
 #include "vmm/status.h"
@@ -21,6 +22,7 @@ struct command {
 
 static const struct command commands[] = {
 	{ "run", "boot a guest kernel", run_main },
+	{ "ctl", "control a machine that runs", ctl_main },
 	{ "doctor", "say whether this host can run, debug and trace guests", doctor_main },
 };
 

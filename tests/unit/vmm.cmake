@@ -4,3 +4,4 @@ glassbox_unit_test(vmm_control_request_test control_request_test.c LIBS glassbox
 glassbox_unit_test(vmm_control_server_test control_server_test.c LIBS glassbox_control)
 glassbox_unit_test(vmm_panic_watch_test panic_watch_test.c LIBS glassbox_vmm)
 glassbox_unit_test(vmm_virtio_options_test virtio_options_test.c LIBS glassbox_vmm)
+glassbox_unit_test(vmm_ctl_text_test ctl_text_test.c LIBS glassbox_ctl)
