@@ -159,7 +159,8 @@ static void guest_reset(struct run *run, const struct vm_stop *stop)
 	}
 	/* For a trace it is another machine: its vCPUs count from 1 again. */
 	trace_machine_end(old->vm, GLASSBOX_STATUS_OK, "reset");
-	run->board->vm->paused = old->vm->paused;
+	if (old->vm->paused)
+		vm_pause(run->board->vm);
 	board_destroy(old);
 	if (start_machine(run, &error) < 0)
 		reset_failed(run, &error);
