@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "base/cleanup.h"
+#include "vmm/ram.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
@@ -12,19 +13,13 @@ static int map_ram(struct vm *vm, uint64_t size, struct error *error)
 {
 	uint64_t low = MIN(size, BOOT_MMIO_HOLE_GPA), high = size - low;
 	uint8_t *ram;
-	int r;
+	int r = ram_map(size, &vm->ram);
 
-	ram = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		   -1, 0);
-	if (ram == MAP_FAILED)
-		return error_set_errno(error, -errno,
-				       "cannot reserve %" PRIu64 " MiB of guest memory",
+	if (r < 0)
+		return error_set_errno(error, r, "cannot reserve %" PRIu64 " MiB of guest memory",
 				       size >> 20);
-	vm->ram = ram;
+	ram = vm->ram;
 	vm->ram_size = size;
-	/* Fewer faults on first touch; a core dump of ours need not hold the guest. */
-	(void)madvise(ram, size, MADV_HUGEPAGE);
-	(void)madvise(ram, size, MADV_DONTDUMP);
 	r = guest_mem_add_region(&vm->mem, 0, low, ram);
 	if (r == 0 && high > 0)
 		r = guest_mem_add_region(&vm->mem, BOOT_ABOVE_4G_GPA, high, ram + low);
@@ -89,8 +84,7 @@ void vm_destroy(struct vm *vm)
 		vcpu_deinit(&vm->vcpus[i]);
 	free(vm->vcpus);
 	kvm_close(&vm->kvm);
-	if (vm->ram)
-		(void)munmap(vm->ram, vm->ram_size);
+	ram_unmap(vm->ram, vm->ram_size);
 	(void)pthread_cond_destroy(&vm->changed);
 	(void)pthread_mutex_destroy(&vm->lock);
 	free(vm);
