@@ -9,3 +9,8 @@ foreach(part ring mmio pci blk balloon net console)
         CORPUS ${CMAKE_CURRENT_LIST_DIR}/corpus/virtio_${part}
         LIBS glassbox_devices)
 endforeach()
+
+glassbox_fuzz_target(vhost_user_fuzz vhost_user_fuzz.c
+    ${CMAKE_SOURCE_DIR}/tests/support/mock_driver.c
+    CORPUS ${CMAKE_CURRENT_LIST_DIR}/corpus/vhost_user
+    LIBS glassbox_devices)

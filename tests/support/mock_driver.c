@@ -6,6 +6,8 @@
 #include <linux/virtio_mmio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define EVENT_WRAP  (1u << 15)
 #define PACKED_WRAP (1u << VRING_PACKED_DESC_F_AVAIL | 1u << VRING_PACKED_DESC_F_USED)
@@ -15,15 +17,37 @@ void mock_ram_init(struct mock_ram *ram)
 	memset(ram, 0, sizeof(*ram));
 	/* Of whole pages, so that they can be given back. */
 	ram->bytes = aligned_alloc(GUEST_MEM_PAGE_SIZE, MOCK_RAM_SIZE);
+	ram->fd = -1;
 	must(ram->bytes);
 	memset(ram->bytes, 0, MOCK_RAM_SIZE);
 	must(guest_mem_add_region(&ram->mem, MOCK_RAM_BASE, MOCK_RAM_SIZE, ram->bytes) == 0);
 	ram->next = MOCK_RAM_BASE;
 }
 
+/* The file begins with something else, so that an offset that is forgotten shows. */
+void mock_ram_init_shared(struct mock_ram *ram)
+{
+	const uint64_t before = 0x10000;
+
+	memset(ram, 0, sizeof(*ram));
+	ram->fd = memfd_create("mock-ram", MFD_CLOEXEC);
+	must(ram->fd >= 0 && ftruncate(ram->fd, (off_t)(before + MOCK_RAM_SIZE)) == 0);
+	ram->bytes = mmap(NULL, MOCK_RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, ram->fd,
+			  (off_t)before);
+	must(ram->bytes != MAP_FAILED);
+	must(guest_mem_add_region(&ram->mem, MOCK_RAM_BASE, MOCK_RAM_SIZE, ram->bytes) == 0);
+	must(guest_mem_set_file(&ram->mem, MOCK_RAM_BASE, ram->fd, before) == 0);
+	ram->next = MOCK_RAM_BASE;
+}
+
 void mock_ram_deinit(struct mock_ram *ram)
 {
-	free(ram->bytes);
+	if (ram->fd < 0) {
+		free(ram->bytes);
+		return;
+	}
+	must(munmap(ram->bytes, MOCK_RAM_SIZE) == 0);
+	must(close(ram->fd) == 0);
 }
 
 void mock_ram_clear(struct mock_ram *ram)

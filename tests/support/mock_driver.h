@@ -30,6 +30,7 @@ struct mock_ram {
 	struct guest_mem mem;
 	uint8_t *bytes;
 	uint64_t next; /* free from here on, GPA */
+	int fd;        /* of a shared one; -1: it is private */
 };
 
 /* A driver's end of one queue. */
@@ -66,6 +67,10 @@ enum mock_signals {
 };
 
 void mock_ram_init(struct mock_ram *ram);
+
+/** mock_ram_init_shared() - memory of a file, to be handed to another process */
+void mock_ram_init_shared(struct mock_ram *ram);
+
 void mock_ram_deinit(struct mock_ram *ram);
 
 /** mock_ram_clear() - as new; faster than to make it anew, for fuzz targets */

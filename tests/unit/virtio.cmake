@@ -4,6 +4,7 @@ add_library(virtio_test_support STATIC
     ${CMAKE_SOURCE_DIR}/tests/support/fake_net.c
     ${CMAKE_SOURCE_DIR}/tests/support/mock_driver.c
     ${CMAKE_SOURCE_DIR}/tests/support/mock_pci_driver.c
+    ${CMAKE_SOURCE_DIR}/tests/support/mock_vhost.c
     ${CMAKE_SOURCE_DIR}/tests/support/mock_virtio_device.c)
 target_link_libraries(virtio_test_support PUBLIC glassbox_compiler glassbox_devices)
 
@@ -11,3 +12,5 @@ foreach(part ring hostile_ring device elsewhere mmio pci rng blk blk_loop blk_st
     glassbox_unit_test(virtio_${part}_test virtio_${part}_test.c LIBS virtio_test_support)
 endforeach()
 target_link_libraries(virtio_blk_loop_test PRIVATE nbd_test_support)
+
+glassbox_unit_test(vhost_user_test vhost_user_test.c LIBS virtio_test_support)
