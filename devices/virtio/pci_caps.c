@@ -34,8 +34,9 @@ _Static_assert(CAPABILITY_OFF(more) == 16, "struct virtio_pci_cap (4.1.4)");
 static uint32_t class_code(uint16_t device)
 {
 	switch (device) {
-	case VIRTIO_DEVICE_NET: return 0x020000;     /* Ethernet controller */
-	case VIRTIO_DEVICE_BLOCK: return 0x018000;   /* mass storage controller, other */
+	case VIRTIO_DEVICE_NET: return 0x020000; /* Ethernet controller */
+	case VIRTIO_DEVICE_BLOCK:
+	case VIRTIO_DEVICE_FS: return 0x018000;      /* mass storage controller, other */
 	case VIRTIO_DEVICE_CONSOLE: return 0x078000; /* communication controller, other */
 	default: return 0xff0000;                    /* of no class that there is */
 	}

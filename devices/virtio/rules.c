@@ -92,6 +92,7 @@ static const struct rule rules[] = {
 	[VIRTIO_RULE_CONSOLE_CONTROL] = { "console-control", "5.3.6.2" },
 	[VIRTIO_RULE_CONSOLE_EVENT] = { "console-event", "5.3.6.2" },
 	[VIRTIO_RULE_CONSOLE_PORT] = { "console-port", "5.3.6.2" },
+	[VIRTIO_RULE_FS_CONFIG] = { "fs-config", "5.11.4.1" },
 };
 _Static_assert(ARRAY_SIZE(rules) == VIRTIO_RULE_COUNT, "a name for each rule");
 

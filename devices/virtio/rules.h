@@ -95,6 +95,7 @@ enum virtio_rule {
 	VIRTIO_RULE_CONSOLE_CONTROL,  /* buffer too short for a control message */
 	VIRTIO_RULE_CONSOLE_EVENT,    /* control message that is none of a driver's */
 	VIRTIO_RULE_CONSOLE_PORT,     /* control message for a port that was not added */
+	VIRTIO_RULE_FS_CONFIG,        /* a file system's configuration written */
 	VIRTIO_RULE_COUNT,
 };
 
