@@ -38,7 +38,7 @@ int guest_mem_add_region(struct guest_mem *mem, uint64_t gpa, uint64_t size, voi
 
 /**
  * guest_mem_set_file() - say that the region at @gpa is a shared mapping of @fd
- * @fd: borrowed for as long as the memory is
+ * @fd: borrowed for as long as the memory is; negative: it is none
  * @offset: of the region's first byte in the file
  *
  * For those who hand the memory to another process, and for guest_mem_discard().  Return: 0;

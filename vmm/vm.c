@@ -8,21 +8,45 @@
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
-/* Above the hole the RAM goes on at 4 GiB, as on every PC. */
-static int map_ram(struct vm *vm, uint64_t size, struct error *error)
+static int reserve_ram(struct vm *vm, uint64_t size, bool shared)
 {
-	uint64_t low = MIN(size, BOOT_MMIO_HOLE_GPA), high = size - low;
-	uint8_t *ram;
-	int r = ram_map(size, &vm->ram);
+	int r;
+
+	if (shared) {
+		vm->ram_fd = ram_create_file(size);
+		if (vm->ram_fd < 0)
+			return vm->ram_fd;
+	}
+	r = ram_map(size, vm->ram_fd, &vm->ram);
+	if (r == 0)
+		vm->ram_size = size;
+	return r;
+}
+
+static int add_regions(struct vm *vm, uint64_t low, uint64_t high)
+{
+	uint8_t *ram = vm->ram;
+	int r;
+
+	r = guest_mem_add_region(&vm->mem, 0, low, ram);
+	if (r == 0)
+		r = guest_mem_set_file(&vm->mem, 0, vm->ram_fd, 0);
+	if (r < 0 || high == 0)
+		return r;
+	r = guest_mem_add_region(&vm->mem, BOOT_ABOVE_4G_GPA, high, ram + low);
+	return r < 0 ? r : guest_mem_set_file(&vm->mem, BOOT_ABOVE_4G_GPA, vm->ram_fd, low);
+}
+
+/* Above the hole the RAM goes on at 4 GiB, as on every PC. */
+static int map_ram(struct vm *vm, uint64_t size, bool shared, struct error *error)
+{
+	uint64_t low = MIN(size, BOOT_MMIO_HOLE_GPA);
+	int r = reserve_ram(vm, size, shared);
 
 	if (r < 0)
 		return error_set_errno(error, r, "cannot reserve %" PRIu64 " MiB of guest memory",
 				       size >> 20);
-	ram = vm->ram;
-	vm->ram_size = size;
-	r = guest_mem_add_region(&vm->mem, 0, low, ram);
-	if (r == 0 && high > 0)
-		r = guest_mem_add_region(&vm->mem, BOOT_ABOVE_4G_GPA, high, ram + low);
+	r = add_regions(vm, low, size - low);
 	return r < 0 ? error_set_errno(error, r, "cannot use the guest memory") : 0;
 }
 
@@ -40,7 +64,8 @@ static int give_ram_to_kvm(struct vm *vm, struct error *error)
 		     : 0;
 }
 
-int vm_create(uint64_t ram_size, struct loop *loop, struct vm **ret_vm, struct error *error)
+int vm_create(uint64_t ram_size, bool shared_ram, struct loop *loop, struct vm **ret_vm,
+	      struct error *error)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
 	int r;
@@ -48,12 +73,13 @@ int vm_create(uint64_t ram_size, struct loop *loop, struct vm **ret_vm, struct e
 	if (!vm)
 		return error_set_errno(error, -ENOMEM, "cannot make a VM");
 	vm->kvm = KVM_INIT;
+	vm->ram_fd = -1;
 	vm->loop = loop;
 	vm->pio.space = TRACE_SPACE_PIO;
 	vm->mmio.space = TRACE_SPACE_MMIO;
 	(void)pthread_mutex_init(&vm->lock, NULL);
 	(void)pthread_cond_init(&vm->changed, NULL);
-	r = map_ram(vm, ram_size, error);
+	r = map_ram(vm, ram_size, shared_ram, error);
 	if (r < 0) {
 		vm_destroy(vm);
 		return r;
@@ -85,6 +111,8 @@ void vm_destroy(struct vm *vm)
 	free(vm->vcpus);
 	kvm_close(&vm->kvm);
 	ram_unmap(vm->ram, vm->ram_size);
+	if (vm->ram_fd >= 0)
+		(void)close(vm->ram_fd);
 	(void)pthread_cond_destroy(&vm->changed);
 	(void)pthread_mutex_destroy(&vm->lock);
 	free(vm);
@@ -92,7 +120,8 @@ void vm_destroy(struct vm *vm)
 
 void vm_discard_ram(struct vm *vm)
 {
-	(void)madvise(vm->ram, vm->ram_size, MADV_DONTNEED);
+	/* Of a file, the pages are the file's: not to need our mapping of them frees none. */
+	(void)madvise(vm->ram, vm->ram_size, vm->ram_fd >= 0 ? MADV_REMOVE : MADV_DONTNEED);
 }
 
 int vm_add_vcpus(struct vm *vm, unsigned nr, struct error *error)

@@ -84,6 +84,7 @@ struct vm {
 	unsigned nr_vcpus;
 	void *ram;
 	uint64_t ram_size;
+	int ram_fd; /* that ram is a shared mapping of; -1: it is private */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a vCPU may go on, or must return */
@@ -104,12 +105,13 @@ struct vm {
 /**
  * vm_create() - a VM that has RAM, and nothing else yet
  * @ram_size: bytes, a multiple of 4 KiB; the part above BOOT_MMIO_HOLE_GPA goes above 4 GiB
+ * @shared_ram: other processes can map it, too: those that get its file (guest_mem_set_file())
  * @loop: borrowed until vm_destroy()
  *
- * Return: 0, or -errno with @error set.
+ * Either way the host gives a page when it is first touched.  Return: 0, or -errno with @error set.
  */
-int vm_create(uint64_t ram_size, struct loop *loop, struct vm **ret_vm, struct error *error)
-	__must_check;
+int vm_create(uint64_t ram_size, bool shared_ram, struct loop *loop, struct vm **ret_vm,
+	      struct error *error) __must_check;
 
 /**
  * vm_attach_kvm() - open KVM and give it the RAM, and the VM interrupt controllers; once

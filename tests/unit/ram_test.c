@@ -25,7 +25,7 @@ static void begins_on_a_huge_page_and_takes_no_more_than_its_size(void **state)
 		uint64_t size = sizes[i];
 		uint8_t *ram;
 
-		assert_int_equal(ram_map(size, (void **)&ram), 0);
+		assert_int_equal(ram_map(size, -1, (void **)&ram), 0);
 		assert_int_equal((uintptr_t)ram % RAM_ALIGN, 0);
 		assert_int_equal(ram[0], 0);
 		ram[0] = ram[size - 1] = 1;
@@ -45,7 +45,7 @@ static void begins_on_a_huge_page_wherever_the_kernel_puts_it(void **state)
 		others[i] =
 			mmap(NULL, 4096 * (i + 1), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		assert_ptr_not_equal(others[i], MAP_FAILED);
-		assert_int_equal(ram_map(MIB(64), &rams[i]), 0);
+		assert_int_equal(ram_map(MIB(64), -1, &rams[i]), 0);
 		assert_int_equal((uintptr_t)rams[i] % RAM_ALIGN, 0);
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(rams); i++) {
@@ -54,13 +54,33 @@ static void begins_on_a_huge_page_wherever_the_kernel_puts_it(void **state)
 	}
 }
 
+static void a_file_can_be_mapped_twice_and_keeps_its_size(void **state)
+{
+	int fd = ram_create_file(MIB(4));
+	uint8_t *ram;
+	void *other;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(ram_map(MIB(4), fd, (void **)&ram), 0);
+	assert_int_equal((uintptr_t)ram % RAM_ALIGN, 0);
+	assert_int_equal(ram_map(MIB(4), fd, &other), 0);
+	ram[MIB(4) - 1] = 42;
+	assert_int_equal(((uint8_t *)other)[MIB(4) - 1], 42);
+	assert_int_equal(ftruncate(fd, 4096), -1);
+	assert_int_equal(errno, EPERM);
+	ram_unmap(ram, MIB(4));
+	ram_unmap(other, MIB(4));
+	(void)close(fd);
+}
+
 static void what_no_address_space_holds_is_refused(void **state)
 {
 	void *ram;
 
 	(void)state;
-	assert_int_equal(ram_map(UINT64_C(1) << 62, &ram), -ENOMEM);
-	assert_int_equal(ram_map(UINT64_MAX - 4095, &ram), -ENOMEM);
+	assert_int_equal(ram_map(UINT64_C(1) << 62, -1, &ram), -ENOMEM);
+	assert_int_equal(ram_map(UINT64_MAX - 4095, -1, &ram), -ENOMEM);
 	ram_unmap(NULL, 4096);
 }
 
@@ -69,6 +89,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(begins_on_a_huge_page_and_takes_no_more_than_its_size),
 		cmocka_unit_test(begins_on_a_huge_page_wherever_the_kernel_puts_it),
+		cmocka_unit_test(a_file_can_be_mapped_twice_and_keeps_its_size),
 		cmocka_unit_test(what_no_address_space_holds_is_refused),
 	};
 
