@@ -191,7 +191,8 @@ int board_create(const struct board_config *config, struct board **ret_board, st
 
 	if (!board)
 		return error_set_errno(error, -ENOMEM, "cannot build the machine");
-	r = vm_create(options->memory, false, config->loop, &board->vm, error);
+	r = vm_create(options->memory, virtio_list_shares_memory(&options->virtio), config->loop,
+		      &board->vm, error);
 	if (r < 0)
 		goto fail;
 	board->vm->events = config->events;

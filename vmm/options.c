@@ -41,6 +41,7 @@ enum option_key {
 	KEY_KVM,
 	KEY_DISK,
 	KEY_NET,
+	KEY_SHARE,
 	KEY_RNG,
 	KEY_VSOCK,
 	KEY_BALLOON,
@@ -76,6 +77,9 @@ static const struct argp_option options[] = {
 	  "a virtio-net network interface: user, a network without privileges, or tap=NAME, an "
 	  "interface of the host; options: hostfwd=tcp|udp:[ADDRESS]:PORT-[ADDRESS]:PORT, "
 	  "mac=ADDRESS, mtu=N, queues=N, link=down, transport=KIND",
+	  0 },
+	{ "share", KEY_SHARE, "TAG=PATH[,OPTION]...", 0,
+	  "a directory that the guest can mount: mount -t virtiofs TAG; options: ro, transport=KIND",
 	  0 },
 	{ "rng", KEY_RNG, "transport=KIND", OPTION_ARG_OPTIONAL,
 	  "random numbers of the host, by virtio-rng", 0 },
@@ -197,12 +201,17 @@ static void check_stdio(struct run_options *run, const struct argp_state *state)
 
 static void check_together(struct run_options *run, const struct argp_state *state)
 {
+	const char *tag;
+
 	if (!run->kernel)
 		usage_error(state, "--kernel FILE is missing");
 	if (virtio_list_count(&run->virtio, VIRTIO_TRANSPORT_MMIO) > ACPI_VIRTIO_MMIO_MAX)
 		usage_error(state, "there is room for %u virtio devices over MMIO only",
 			    ACPI_VIRTIO_MMIO_MAX);
 	check_balloon(run, state);
+	tag = virtio_share_twice(&run->virtio);
+	if (tag)
+		usage_error(state, "--share: two directories have the tag '%s'", tag);
 	if (run->wait_gdb && !run->gdb)
 		usage_error(state, "--wait-gdb needs --gdb ADDRESS");
 	check_stdio(run, state);
@@ -242,6 +251,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_KVM: run->kvm_device = arg; break;
 	case KEY_DISK: add_virtio(run, &virtio_kind_disk, "--disk", arg, state); break;
 	case KEY_NET: add_virtio(run, &virtio_kind_net, "--net", arg, state); break;
+	case KEY_SHARE: add_virtio(run, &virtio_kind_share, "--share", arg, state); break;
 	case KEY_RNG: add_virtio(run, &virtio_kind_rng, "--rng", arg, state); break;
 	case KEY_VSOCK: add_virtio(run, &virtio_kind_vsock, "--vsock", arg, state); break;
 	case KEY_BALLOON: add_virtio(run, &virtio_kind_balloon, "--balloon", arg, state); break;

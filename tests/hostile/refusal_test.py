@@ -119,6 +119,9 @@ class RefusalTest(vmm.TestCase):
             (("--balloon=64M",), "--balloon: '64M' is not known"),
             (("--balloon", "--balloon"), "--balloon: one is all"),
             (("--balloon=size=65M", "-m", "64M"), "--balloon: size is more than the guest's memory"),
+            (("--share", "/tmp"), "--share: '/tmp' is not TAG=PATH"),
+            (("--share", "a=/tmp,rw"), "--share: 'rw' is not known"),
+            (("--share", "a=/tmp", "--share", "a=/"), "--share: two directories have the tag 'a'"),
             (("--transport", "usb"), "--transport 'usb' is neither pci nor mmio"),
             (("--transport", "mmio", *["--rng"] * 9), "room for 8 virtio devices over MMIO"),
             (("--rng",) * 32, "--rng: there is room for 31 virtio devices"),
@@ -199,6 +202,10 @@ class RefusalTest(vmm.TestCase):
                                 f"cannot forward tcp:127.0.0.1:{port}: Address already in use")
         self.assert_refused(("-k", self.kernel, "--net", "tap=lo"),
                             "'lo'(: this host has no /dev/net/tun|.* cannot open /dev/net/tun| is not a TAP interface)")
+
+    def test_shared_folders(self):
+        for path, cause in ((self.directory / "missing", "No such file"), (self.kernel, "not a directory")):
+            self.assert_refused(("-k", self.kernel, "--share", f"a={path}"), f"cannot share '{path}': .*{cause}")
 
     def test_long_kernel_command_line(self):
         self.assert_refused(("-k", self.kernel, "-a", "x" * 100000), "command line")

@@ -80,6 +80,31 @@ static void test_vsock(void **state)
 	assert_int_equal(f.list.devices[1].vsock.cid, 3);
 }
 
+static void test_shares(void **state)
+{
+	struct options_fixture f = { .list = { .transport = VIRTIO_TRANSPORT_PCI } };
+	const struct share_options *share = &f.list.devices[0].share;
+	char other[] = "tag=/other", same[] = "src=/a=b", again[] = "tag=/again";
+
+	(void)state;
+	assert_false(virtio_list_shares_memory(&f.list));
+	assert_int_equal(add(&f, &virtio_kind_share, "src=/a=b,,c,ro,transport=mmio"), 0);
+	assert_string_equal(share->tag, "src");
+	assert_string_equal(share->path, "/a=b,c");
+	assert_true(share->read_only);
+	assert_int_equal(virtio_list_transport(&f.list, 0), VIRTIO_TRANSPORT_MMIO);
+	assert_true(virtio_list_shares_memory(&f.list));
+
+	assert_int_equal(virtio_list_add(&f.list, &virtio_kind_share, other, &f.error), 0);
+	assert_false(f.list.devices[1].share.read_only);
+	assert_null(virtio_share_twice(&f.list));
+	assert_int_equal(virtio_list_add(&f.list, &virtio_kind_share, again, &f.error), 0);
+	assert_string_equal(virtio_share_twice(&f.list), "tag");
+	f.list.nr = 2;
+	assert_int_equal(virtio_list_add(&f.list, &virtio_kind_share, same, &f.error), 0);
+	assert_string_equal(virtio_share_twice(&f.list), "src");
+}
+
 static void test_commas(void **state)
 {
 	struct options_fixture f;
@@ -244,6 +269,13 @@ static void test_nbd_disks(void **state)
 		       "format is not for NBD: its server knows the format");
 	/* A file. */
 	assert_true(parse_disk(&f, "./nbd://host,direct,format=raw")->direct);
+	assert_refused(&virtio_kind_share, "", "'' is not TAG=PATH");
+	assert_refused(&virtio_kind_share, "/path", "'/path' is not TAG=PATH");
+	assert_refused(&virtio_kind_share, "=/path", "'=/path' is not TAG=PATH");
+	assert_refused(&virtio_kind_share, "tag=", "'tag=' is not TAG=PATH");
+	assert_refused(&virtio_kind_share, "tag=/path,rw", "'rw' is not known");
+	assert_refused(&virtio_kind_share, "1234567890123456789012345678901234567=/path",
+		       "the tag '1234567890123456789012345678901234567' has more than 36 bytes");
 }
 
 static void test_transports(void **state)
@@ -369,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_console_mistakes),
 		cmocka_unit_test(test_console_names_are_there_once),
 		cmocka_unit_test(test_too_many_ports),
+		cmocka_unit_test(test_shares),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

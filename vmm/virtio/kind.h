@@ -36,6 +36,7 @@ struct virtio_kind {
 	int (*create)(const struct virtio_options *options, const struct virtio_host *host,
 		      const struct virtio_dev_config *config, struct virtio_dev **ret_vdev,
 		      struct error *error);
+	bool shares_memory; /* with another process */
 };
 
 extern const struct virtio_kind virtio_kind_balloon;
@@ -43,6 +44,7 @@ extern const struct virtio_kind virtio_kind_console;
 extern const struct virtio_kind virtio_kind_disk;
 extern const struct virtio_kind virtio_kind_net;
 extern const struct virtio_kind virtio_kind_rng;
+extern const struct virtio_kind virtio_kind_share;
 extern const struct virtio_kind virtio_kind_vsock;
 
 #endif

@@ -49,6 +49,14 @@ unsigned virtio_list_count(const struct virtio_list *list, enum virtio_transport
 	return count;
 }
 
+bool virtio_list_shares_memory(const struct virtio_list *list)
+{
+	for (unsigned i = 0; i < list->nr; i++)
+		if (list->devices[i].kind->shares_memory)
+			return true;
+	return false;
+}
+
 int suboption_transport(char *value, void *field, struct error *error)
 {
 	enum virtio_transport *transport = field;

@@ -56,6 +56,11 @@ struct console_options {
 	unsigned nr; /* 1 or more */
 };
 
+struct share_options {
+	const char *tag, *path; /* never NULL */
+	bool read_only;
+};
+
 struct virtio_kind;
 
 struct virtio_options {
@@ -67,6 +72,7 @@ struct virtio_options {
 		struct disk_options disk;
 		struct vsock_options vsock;
 		struct net_options net;
+		struct share_options share;
 	};
 };
 
@@ -95,6 +101,12 @@ enum virtio_transport virtio_list_transport(const struct virtio_list *list, unsi
 
 /** virtio_list_count() - how many are behind @transport */
 unsigned virtio_list_count(const struct virtio_list *list, enum virtio_transport transport);
+
+/** virtio_list_shares_memory() - does a device need guest memory that another process can map? */
+bool virtio_list_shares_memory(const struct virtio_list *list);
+
+/** virtio_share_twice() - a tag that two shared folders have; NULL: none */
+const char *virtio_share_twice(const struct virtio_list *list);
 
 /** suboption_transport() - parser for suboptions_parse() of an enum virtio_transport */
 int suboption_transport(char *value, void *field, struct error *error);
