@@ -9,6 +9,6 @@ add_library(glassbox_test_kernel_image STATIC ${CMAKE_CURRENT_LIST_DIR}/kernel_i
 target_link_libraries(glassbox_test_kernel_image PUBLIC glassbox_boot
     PRIVATE PkgConfig::ZLIB PkgConfig::LIBLZMA PkgConfig::LIBZSTD PkgConfig::LIBLZ4)
 
-foreach(name IN ITEMS acpi boot_load bzimage cpio e820 early_tables elf_load unpack)
+foreach(name IN ITEMS acpi boot_load bzimage cpio e820 early_tables elf_load modules unpack)
     glassbox_unit_test(boot_${name}_test ${name}_test.c LIBS glassbox_test_kernel_image)
 endforeach()
