@@ -42,6 +42,8 @@ enum option_key {
 	KEY_DISK,
 	KEY_NET,
 	KEY_SHARE,
+	KEY_ROOTFS_SHARE,
+	KEY_EXEC,
 	KEY_RNG,
 	KEY_VSOCK,
 	KEY_BALLOON,
@@ -53,6 +55,12 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "What to boot:", 1 },
 	{ "kernel", KEY_KERNEL, "FILE", 0, "Linux bzImage or ELF vmlinux (required)", 0 },
 	{ "initrd", KEY_INITRD, "FILE", 0, "initial RAM disk", 0 },
+	{ "rootfs-share", KEY_ROOTFS_SHARE, "PATH[,OPTION]...", 0,
+	  "a directory as the guest's root, such as /, in place of an initial RAM disk; it is not "
+	  "written to; options: modules=DIR, transport=KIND",
+	  0 },
+	{ "exec", KEY_EXEC, "COMMAND", 0,
+	  "what the shell of a guest with --rootfs-share does, in place of being interactive", 0 },
 	{ "append", KEY_APPEND, "STRING", 0, "kernel command line", 0 },
 	{ "kaslr", KEY_KASLR, NULL, 0,
 	  "let a bzImage unpack and move itself, instead of unpacking it on the host", 0 },
@@ -209,6 +217,13 @@ static void check_together(struct run_options *run, const struct argp_state *sta
 		usage_error(state, "there is room for %u virtio devices over MMIO only",
 			    ACPI_VIRTIO_MMIO_MAX);
 	check_balloon(run, state);
+	if (run->rootfs.path && run->initrd)
+		usage_error(state, "--rootfs-share makes an initial RAM disk of its own: leave "
+				   "--initrd out");
+	if (run->exec && !run->rootfs.path)
+		usage_error(state, "--exec needs --rootfs-share PATH");
+	if (run->exec && strlen(run->exec) > ROOTFS_COMMAND_MAX)
+		usage_error(state, "--exec has more than %d bytes", ROOTFS_COMMAND_MAX);
 	tag = virtio_share_twice(&run->virtio);
 	if (tag)
 		usage_error(state, "--share: two directories have the tag '%s'", tag);
@@ -220,6 +235,7 @@ static void check_together(struct run_options *run, const struct argp_state *sta
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct run_options *run = state->input;
+	struct error error;
 
 	switch (key) {
 	case KEY_KERNEL: run->kernel = arg; break;
@@ -252,6 +268,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_DISK: add_virtio(run, &virtio_kind_disk, "--disk", arg, state); break;
 	case KEY_NET: add_virtio(run, &virtio_kind_net, "--net", arg, state); break;
 	case KEY_SHARE: add_virtio(run, &virtio_kind_share, "--share", arg, state); break;
+	case KEY_ROOTFS_SHARE:
+		if (rootfs_parse(arg, &run->rootfs, &run->virtio, &error) < 0)
+			usage_error(state, "--rootfs-share: %s", error.message);
+		break;
+	case KEY_EXEC: run->exec = arg; break;
 	case KEY_RNG: add_virtio(run, &virtio_kind_rng, "--rng", arg, state); break;
 	case KEY_VSOCK: add_virtio(run, &virtio_kind_vsock, "--vsock", arg, state); break;
 	case KEY_BALLOON: add_virtio(run, &virtio_kind_balloon, "--balloon", arg, state); break;

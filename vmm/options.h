@@ -3,7 +3,7 @@
 #ifndef GLASSBOX_VMM_OPTIONS_H
 #define GLASSBOX_VMM_OPTIONS_H
 
-#include "vmm/virtio/options.h"
+#include "vmm/rootfs/rootfs.h"
 
 struct run_options {
 	const char *kernel;    /* never NULL */
@@ -20,6 +20,8 @@ struct run_options {
 	uint64_t memory;        /* bytes, a multiple of 4 KiB */
 	unsigned cpus;
 	struct virtio_list virtio;
+	struct rootfs_options rootfs;
+	const char *exec;     /* of the guest's shell; NULL: it is interactive */
 	bool trace_doorbells; /* notifications of virtio drivers are exits, not ioeventfds */
 	bool wait_gdb;        /* the first instruction waits for gdb */
 	bool kaslr;           /* bzImage: let the guest unpack and move itself */

@@ -24,7 +24,8 @@
 #include "vmm/vcpu.h"
 
 struct run {
-	const struct run_options *options;
+	struct run_options *options;
+	struct rootfs rootfs;
 	struct loop *loop;
 	struct consoles *consoles;
 	struct trace_session *session;
@@ -383,6 +384,28 @@ static void tell_addresses(const struct run *run)
 		log_info("control socket at %s", run->options->control);
 }
 
+/* The options then say what it made. */
+static int make_rootfs(struct run *run, struct error *error)
+{
+	struct run_options *options = run->options;
+	const struct rootfs_config config = { .options = &options->rootfs,
+					      .devices = &options->virtio,
+					      .kernel = options->kernel,
+					      .append = options->append,
+					      .command = options->exec,
+					      .exit_port = options->debug_exit };
+	int r;
+
+	if (!options->rootfs.path)
+		return 0;
+	r = rootfs_create(&config, &run->rootfs, error);
+	if (r < 0)
+		return r;
+	options->initrd = run->rootfs.initrd;
+	options->append = run->rootfs.cmdline;
+	return 0;
+}
+
 /* The trace comes last: whatever fails before has made no files. */
 static int start(struct run *run, struct error *error)
 {
@@ -396,6 +419,8 @@ static int start(struct run *run, struct error *error)
 		return error_set_errno(error, r, "cannot set up the event loop");
 	if (options->symbols)
 		r = elf_symbols_open(options->symbols, &run->symbols, error);
+	if (r == 0)
+		r = make_rootfs(run, error);
 	if (r == 0)
 		r = open_consoles(run, error);
 	if (r == 0)
@@ -440,6 +465,7 @@ static void tear_down(struct run *run)
 	consoles_close(run->consoles);
 	stop_trace(run);
 	elf_symbols_close(run->symbols);
+	rootfs_destroy(&run->rootfs);
 	loop_remove(run->signals);
 	loop_destroy(run->loop);
 	if (run->signal_fd >= 0)
@@ -449,7 +475,7 @@ static void tear_down(struct run *run)
 int run_main(int argc, char **argv)
 {
 	struct run_options options;
-	struct run run = { .options = &options, .signal_fd = -EBADF };
+	struct run run = { .options = &options, .rootfs = ROOTFS_NONE, .signal_fd = -EBADF };
 	struct error error = { 0 };
 	int r;
 

@@ -24,6 +24,7 @@ FILES = 40
 BIG_BYTES = 2_000_003
 NEW_BYTES = 1_000_001
 SMALL = b"a line, and no more\n"
+BASHRC = pathlib.Path("/root/.bashrc")
 WARNINGS = "dmesg -r | grep -aE '^<[0-4]>|BUG|WARNING|Oops|ACPI Error|Call Trace'"
 
 # What use() reads, it names by its checksum; what it writes, the host checks.
@@ -186,6 +187,64 @@ class ShareTest(linux_guest.LinuxTest):
         before = self.many()
         process = self.boot("--transport", "mmio", "--reboot", series="6.12", init=RESET_INIT)
         self.check_use(self.finished_report(process), before)
+
+
+class RootfsTest(vmm.TestCase):
+    """A guest whose root is the host's."""
+
+    def boot(self, *args, series="6.1", options="", append="", **kwargs):
+        return self.start("-k", kernel(series=series), "-m", "512M", "-a", f"quiet panic=-1 {append}",
+                          "--rootfs-share", f"/,modules={kernel('modules', series=series)}{options}", *args, **kwargs)
+
+    def ended(self, process, status=vmm.STATUS_OK):
+        """Let it end; return what it said."""
+        self.assertEqual((process.finish(), process.errors()), (status, []), process.describe())
+        return process.text()
+
+    def test_command(self):
+        """Programs of the host run, what they write stays in the guest; without MSI-X, with exits for doorbells."""
+        new = self.directory / "new"
+        command = "; ".join((
+            f"uname -r; sha256sum {vmm.GLASSBOX}", "id -u",
+            "sed -n 's/^overlay .* overlay .*/root is an overlay/p' /proc/mounts",
+            f"mkdir -p {self.directory} && echo text >{new} && cat {new}", "touch /etc/hostname && echo touched",
+            "test -e /lib/modules/$(uname -r)/modules.builtin && echo modules", "exit 7"))
+        said = self.ended(self.boot("--exec", command, "--debug-exit", "--trace-doorbells", append="pci=nomsi"), 35)
+        for line in (sha256(vmm.GLASSBOX.read_bytes()), "\n0\n", "root is an overlay\n", "text\n", "touched\n",
+                     "modules\n", "glassbox: the command ended with status 7\n"):
+            self.assertIn(line, said)
+        self.assertRegex(said, r"(?m)^6\.1\.\S+$")
+        self.assertFalse(new.exists())
+
+    def test_command_that_succeeds(self):
+        self.ended(self.boot("--exec", "true", "--debug-exit"), 33)
+
+    def without_bashrc(self):
+        """A prefix of glassbox: what root's shell does when it starts is this host's own, and can take a minute."""
+        if os.geteuid() != 0 or not BASHRC.exists():
+            return ()
+        empty = self.directory / "empty"
+        empty.touch()
+        return ("unshare", "--mount", "sh", "-c", f"mount --bind '{empty}' {BASHRC} && exec \"$@\"", "sh")
+
+    def test_shell(self):
+        process = self.boot(series="6.12", options=",transport=mmio", stdin="pipe", prefix=self.without_bashrc())
+        process.wait_for("# ")
+        process.send("expr 6 '*' 7; cat /proc/1/comm; uname -r; readlink -f /sys/bus/virtio/devices/virtio0\n")
+        process.wait_for("42\r\ninit\r\n6.12.")
+        process.wait_for("/LNRO0005:00/virtio0\r\n")
+        process.send("exit\n")
+        self.ended(process)
+
+    def test_init_of_the_host(self):
+        command = '"echo $$-is-me; echo o >/proc/sysrq-trigger; sleep 100"'
+        self.assertIn("1-is-me\n", self.ended(self.boot(append=f"init=/bin/sh -- -c {command}")))
+
+    def test_without_modules(self):
+        """The kernel has not built them in, and is told where to look for none."""
+        process = self.start("-k", kernel(), "-a", "quiet panic=-1", "--rootfs-share", self.directory)
+        self.assertIn("glassbox: the kernel needs virtio_pci, virtiofs and overlay, built in or as modules",
+                      self.ended(process))
 
 
 if __name__ == "__main__":

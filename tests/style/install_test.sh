@@ -53,6 +53,7 @@ rm -f "$prefix.log"
 libdir=$prefix/$(cached CMAKE_INSTALL_LIBDIR)
 check "everything is below the prefix" nothing_outside
 check "glassbox starts" says '^glassbox [0-9]+\.[0-9]' "$prefix/bin/glassbox" --version
+check "the guest program of --rootfs-share is there" test -x "$libdir/glassbox/glassbox-rootfs-init"
 check "glassbox doctor is there" says '--json' "$prefix/bin/glassbox" doctor --help
 if [[ $(cached GLASSBOX_LTTNG) == ON ]]; then
     check "glassbox-trace starts" says '^Usage: glassbox-trace' "$prefix/bin/glassbox-trace" --help

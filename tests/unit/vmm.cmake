@@ -7,3 +7,6 @@ glassbox_unit_test(vmm_ram_test ram_test.c LIBS glassbox_vmm)
 glassbox_unit_test(vmm_virtio_options_test virtio_options_test.c LIBS glassbox_vmm)
 glassbox_unit_test(vmm_ctl_text_test ctl_text_test.c LIBS glassbox_ctl)
 glassbox_unit_test(vmm_vm_test vm_test.c LIBS glassbox_vmm)
+# It looks for a program of this build.
+glassbox_unit_test(vmm_rootfs_test rootfs_test.c LIBS glassbox_vmm glassbox_test_kernel_image)
+add_dependencies(vmm_rootfs_test glassbox-rootfs-init)

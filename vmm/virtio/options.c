@@ -6,23 +6,28 @@
 #include "vmm/suboptions.h"
 #include "vmm/virtio/kind.h"
 
+int virtio_list_append(struct virtio_list *list, const struct virtio_options *options,
+		       struct error *error)
+{
+	if (list->nr == ARRAY_SIZE(list->devices))
+		return error_set_usage(error, "there is room for %u virtio devices only",
+				       VIRTIO_MAX_DEVICES);
+	list->devices[list->nr++] = *options;
+	return 0;
+}
+
 int virtio_list_add(struct virtio_list *list, const struct virtio_kind *kind, char *text,
 		    struct error *error)
 {
 	struct virtio_options options = { .kind = kind };
-	int r;
+	int r = kind->parse(text, &options, error);
 
-	r = kind->parse(text, &options, error);
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; kind->join && i < list->nr; i++)
 		if (list->devices[i].kind == kind)
 			return kind->join(&list->devices[i], &options, error);
-	if (list->nr == ARRAY_SIZE(list->devices))
-		return error_set_usage(error, "there is room for %u virtio devices only",
-				       VIRTIO_MAX_DEVICES);
-	list->devices[list->nr++] = options;
-	return 0;
+	return virtio_list_append(list, &options, error);
 }
 
 const struct console_options *virtio_list_console(const struct virtio_list *list)

@@ -96,6 +96,10 @@ int virtio_list_add(struct virtio_list *list, const struct virtio_kind *kind, ch
 /** virtio_list_console() - the console device's ports, or NULL if there is none */
 const struct console_options *virtio_list_console(const struct virtio_list *list);
 
+/** virtio_list_append() - a device that follows from another option; as virtio_list_add() */
+int virtio_list_append(struct virtio_list *list, const struct virtio_options *options,
+		       struct error *error) __must_check;
+
 /** virtio_list_transport() - of the device at @index */
 enum virtio_transport virtio_list_transport(const struct virtio_list *list, unsigned index);
 
