@@ -14,3 +14,9 @@ glassbox_fuzz_target(vhost_user_fuzz vhost_user_fuzz.c
     ${CMAKE_SOURCE_DIR}/tests/support/mock_driver.c
     CORPUS ${CMAKE_CURRENT_LIST_DIR}/corpus/vhost_user
     LIBS glassbox_devices)
+
+glassbox_fuzz_target(virtio_fs_fuzz virtio_fs_fuzz.c
+    ${CMAKE_SOURCE_DIR}/tests/support/mock_driver.c
+    ${CMAKE_SOURCE_DIR}/tests/support/mock_vhost.c
+    CORPUS ${CMAKE_CURRENT_LIST_DIR}/corpus/virtio_fs
+    LIBS glassbox_devices)

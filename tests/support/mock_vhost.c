@@ -85,6 +85,18 @@ static uint32_t echo_chain(const struct mock_vhost *mock, const struct vring_des
 	return done;
 }
 
+/* Are all areas of the ring where they can be used? */
+static void check_ring(const struct mock_vhost *mock, const struct mock_vhost_ring *ring)
+{
+	const struct vhost_vring_addr *addr = &ring->addr;
+	uint64_t num = ring->num;
+
+	must(num && num <= 256 && (num & (num - 1)) == 0);
+	must(translate(mock, addr->desc_user_addr, 16 * num, false));
+	must(translate(mock, addr->avail_user_addr, 6 + 2 * num, false));
+	must(translate(mock, addr->used_user_addr, 6 + 8 * num, false));
+}
+
 static void serve(struct mock_vhost *mock, struct mock_vhost_ring *ring)
 {
 	const struct vring_desc *table = translate(mock, ring->addr.desc_user_addr,
@@ -301,6 +313,8 @@ static void note_ring(struct mock_vhost *mock, struct message *message)
 			mock->bad_messages++;
 		close_fd(&ring->kick);
 		ring->kick = take_fd(mock, message);
+		if (mock->idle)
+			check_ring(mock, ring);
 		ring->started = true;
 		ring->starts++;
 		break;
@@ -356,7 +370,8 @@ static void handle_kick(struct mock_vhost *mock, struct mock_vhost_ring *ring)
 	uint64_t count;
 	SCOPED_LOCK(&mock->lock);
 
-	if (read(ring->kick, &count, sizeof(count)) == sizeof(count) && ring->enabled)
+	if (read(ring->kick, &count, sizeof(count)) == sizeof(count) && ring->enabled &&
+	    !mock->idle)
 		serve(mock, ring);
 }
 

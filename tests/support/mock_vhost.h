@@ -46,6 +46,7 @@ struct mock_vhost {
 	uint64_t features, protocol, queues;
 	enum mock_vhost_fault fault;
 	enum vhost_user_type fault_at; /* the type of message it spoils the answer to */
+	bool idle;                     /* looks at rings when they are started, and serves none */
 
 	int front; /* the front-end's end of the connection: the test's to hand on */
 
