@@ -205,7 +205,7 @@ static char *make_cmdline(const char *append)
 	char *cmdline;
 
 	/* In front: behind may be words that are not the kernel's. */
-	if (asprintf(&cmdline, "%s%s%s", has_console ? "" : CONSOLE + 1,
+	if (asprintf(&cmdline, "%s%s%s", has_console ? "" : &CONSOLE[1],
 		     has_console || !*append ? "" : " ", append) < 0)
 		return NULL;
 	return cmdline;
