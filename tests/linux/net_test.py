@@ -5,29 +5,23 @@
 Runs in a network namespace of its own where that is permitted, which TAP interfaces need.
 """
 
-import functools
 import hashlib
-import http.server
-import os
 import pathlib
 import re
 import shutil
 import socket
-import subprocess
 import sys
-import threading
 import unittest
 import urllib.request
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1] / "trace")]
 import boot_trace  # noqa: E402
 import linux_guest  # noqa: E402
+import net_host  # noqa: E402
 import vmm_process as vmm  # noqa: E402
 from linux_guest import kernel  # noqa: E402
 
 MODULES = ("virtio_pci", "virtio_mmio", "virtio_net")
-FILE_SIZE = 3 << 20
-IN_NAMESPACE = "GLASSBOX_NET_NAMESPACE"
 HOST, GUEST = "192.168.76.1", "192.168.76.2"
 
 # Feature bits of Linux's <linux/virtio_net.h>, and of the rings.
@@ -93,45 +87,6 @@ dmesg -r | grep -aE '^<[0-4]>|BUG|WARNING|Oops|ACPI Error|Call Trace'
 echo "@@ end"
 poweroff -f
 """.replace("@UP@", linux_guest.UP)
-
-
-class Host:
-    """What the guest talks to: a file over HTTP, and a port that takes one."""
-
-    def __init__(self, test, address):
-        self.content = os.urandom(FILE_SIZE)
-        self.digest = hashlib.sha256(self.content).hexdigest()
-        directory = test.directory / "www"
-        directory.mkdir()
-        (directory / "file").write_bytes(self.content)
-        handler = functools.partial(Quiet, directory=directory)
-        self.web = http.server.ThreadingHTTPServer((address, 0), handler)
-        test.addCleanup(self.web.server_close)
-        threading.Thread(target=self.web.serve_forever, daemon=True).start()
-        test.addCleanup(self.web.shutdown)
-        self.sink = socket.create_server((address, 0))
-        test.addCleanup(self.sink.close)
-        self.taken = None
-        threading.Thread(target=self.take, daemon=True).start()
-
-    def take(self):
-        try:
-            connection, _ = self.sink.accept()
-        except OSError:
-            return
-        digest = hashlib.sha256()
-        with connection:
-            while data := connection.recv(65536):
-                digest.update(data)
-        self.taken = digest.hexdigest()
-
-    def words(self, host):
-        return f"net.host={host} net.port={self.web.server_port} net.upload={self.sink.getsockname()[1]}"
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *unused):
-        pass
 
 
 def free_port():
@@ -204,7 +159,7 @@ class NetTest(linux_guest.LinuxTest):
 
 class UserTest(NetTest):
     def use(self, *args, options="", **kwargs):
-        host = Host(self, "127.0.0.1")
+        host = net_host.Host(self, "127.0.0.1")
         web, stop = free_port(), free_port()
         net = f"user,hostfwd=tcp::{web}-:80,hostfwd=tcp:127.0.0.1:{stop}-10.0.2.15:2000{options}"
         report = self.exchange(host, web, stop, "--net", net, *args, words=host.words("10.0.2.2"), **kwargs)
@@ -240,23 +195,11 @@ class UserTest(NetTest):
 class TapTest(NetTest):
     def setUp(self):
         super().setUp()
-        if os.environ.get(IN_NAMESPACE) != "1":
-            raise unittest.SkipTest("a network namespace of its own is not permitted here")
-        if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-            raise unittest.SkipTest("/dev/net/tun cannot be opened")
-
-    def ip(self, *args):
-        subprocess.run(["ip", *args], check=True)
-
-    def make_tap(self, *more):
-        self.ip("tuntap", "add", "dev", "tap0", "mode", "tap", *more)
-        self.addCleanup(subprocess.run, ["ip", "link", "delete", "tap0"], check=False, capture_output=True)
-        self.ip("addr", "add", f"{HOST}/24", "dev", "tap0")
-        self.ip("link", "set", "tap0", "up")
+        net_host.need_namespace()
 
     def use(self, *args, options="", queues=(), **kwargs):
-        self.make_tap(*queues)
-        host = Host(self, HOST)
+        net_host.make_tap(self, "tap0", HOST, *queues)
+        host = net_host.Host(self, HOST)
         words = f"{host.words(HOST)} net.address={GUEST}/24"
         report = self.exchange(host, 80, 2000, "--net", f"tap=tap0{options}", *args, words=words, guest=GUEST, **kwargs)
         for bit in (CSUM, GUEST_TSO4, HOST_TSO4, MRG_RXBUF, CTRL_VQ, EVENT_IDX):
@@ -281,12 +224,12 @@ class TapTest(NetTest):
         self.use("-c", 2, "--trace-doorbells")
 
     def test_interface_that_goes(self):
-        self.make_tap()
+        net_host.make_tap(self, "tap0", HOST)
         process = self.start(*self.arguments(
             kernel(), "--net", "tap=tap0", init=LINK_INIT, append="glassbox.wait", modules=MODULES,
             module_dir=kernel("modules")))
         process.wait_for("@@ waiting")
-        self.ip("link", "delete", "tap0")
+        net_host.ip("link", "delete", "tap0")
         self.assertEqual(process.finish(), vmm.STATUS_OK, process.describe())
         self.assertIn("@@ carrier\n0\n", process.text())
         self.assertEqual(process.errors(),
@@ -310,9 +253,9 @@ class TapTest(NetTest):
         for queue, operation in ((0, "receive"), (1, "send")):
             done = [event for event in begun if event.fields["queue"] == queue]
             self.assertEqual({event.fields["operation"] for event in done}, {operation})
-            self.assertGreater(sum(event.fields["len"] for event in done), FILE_SIZE)
+            self.assertGreater(sum(event.fields["len"] for event in done), net_host.FILE_SIZE)
         # With segments of 64 KiB, there are far fewer frames than packets of 1500 bytes.
-        self.assertLess(len(begun), 2 * FILE_SIZE / 1500)
+        self.assertLess(len(begun), 2 * net_host.FILE_SIZE / 1500)
 
 
 # Waits for the link to go, if it is told so.
@@ -335,17 +278,6 @@ poweroff -f
 """
 
 
-def enter_namespace():
-    """Start this program again in a network namespace, if that is permitted."""
-    unshare = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
-    if os.environ.get(IN_NAMESPACE) or not shutil.which("unshare") or not shutil.which("ip"):
-        return
-    if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode != 0:
-        return
-    os.environ[IN_NAMESPACE] = "1"
-    os.execvp(unshare[0], [*unshare, "sh", "-c", 'ip link set lo up; exec "$@"', "sh", sys.executable, *sys.argv])
-
-
 if __name__ == "__main__":
-    enter_namespace()
+    net_host.enter_namespace()
     vmm.main()

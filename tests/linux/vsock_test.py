@@ -3,7 +3,6 @@
 """Programs in Debian's kernels and programs on the host talk over --vsock, over each transport."""
 
 import collections
-import contextlib
 import hashlib
 import os
 import pathlib
@@ -18,6 +17,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).p
 import boot_trace  # noqa: E402
 import linux_guest  # noqa: E402
 import vmm_process as vmm  # noqa: E402
+import vsock_host  # noqa: E402
 from linux_guest import kernel  # noqa: E402
 
 MODULES = ("virtio_pci", "virtio_mmio", "vmw_vsock_virtio_transport")
@@ -87,39 +87,6 @@ poweroff -f
 """
 
 
-class Listener:
-    """A program of the host that serves each connection at a path in a thread."""
-
-    def __init__(self, path, serve):
-        self.ended = 0
-        self._serve = serve
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(str(path))
-        self._socket.listen(5)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._socket.accept()
-                threading.Thread(target=self._run, args=(connection,), daemon=True).start()
-
-    def _run(self, connection):
-        with connection, contextlib.suppress(ConnectionError):
-            self._serve(connection)
-        self.ended += 1
-
-    def close(self):
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-
-
-def echo(connection):
-    while data := connection.recv(65536):
-        connection.sendall(data)
-    connection.shutdown(socket.SHUT_WR)
-
-
 def wait_for_end(connection):
     connection.recv(1)
 
@@ -162,7 +129,7 @@ class VsockTest(linux_guest.LinuxTest):
         self.path = self.directory / "v.sock"
 
     def listen(self, port, serve):
-        listener = Listener(f"{self.path}_{port}", serve)
+        listener = vsock_host.Listener(f"{self.path}_{port}", serve)
         self.addCleanup(listener.close)
         return listener
 
@@ -186,7 +153,7 @@ class VsockTest(linux_guest.LinuxTest):
             self.assertEqual(connection.recv(1), b"")
 
     def talk(self, *args, series="6.1"):
-        self.listen(52, echo)
+        self.listen(52, vsock_host.echo)
         held = self.listen(53, wait_for_end)
         guest = self.start(*self.arguments(
             kernel(series=series), "--vsock", f"cid={CID},socket={self.path}", *args, init=VSOCK_INIT,
@@ -226,7 +193,7 @@ class VsockTest(linux_guest.LinuxTest):
             self.refused_by_guest(77)
             connection.sendall(actions.pop(0))
 
-        self.listen(52, echo)
+        self.listen(52, vsock_host.echo)
         self.listen(54, tell)
         guest = self.start(*self.arguments(
             kernel(), "--reboot", "--vsock", f"cid={CID},socket={self.path}", init=REBOOT_INIT, modules=MODULES,
@@ -240,7 +207,7 @@ class VsockTest(linux_guest.LinuxTest):
         for program in ("babeltrace2", "lttng-sessiond"):
             if not shutil.which(program):
                 raise unittest.SkipTest(f"{program} is not installed")
-        self.listen(52, echo)
+        self.listen(52, vsock_host.echo)
         trace = self.directory / "trace"
         ended = vmm.run(*self.arguments(
             kernel(series=series), "--trace", trace, "--vsock", f"cid={CID},socket={self.path}", init=TRACED_INIT,
