@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The examples of docs/devices.md, run as they stand there."""
+"""The examples of docs/devices.md, run as they stand there.
+
+Runs in a network namespace of its own where that is permitted, which TAP interfaces need.
+"""
 
 import os
 import pathlib
@@ -10,6 +13,7 @@ import sys
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent)]
 import linux_guest  # noqa: E402
+import net_host  # noqa: E402
 import vmm_process as vmm  # noqa: E402
 from expected import alike, difference  # noqa: E402
 from linux_guest import kernel  # noqa: E402
@@ -91,11 +95,16 @@ class DevicesTest(linux_guest.LinuxTest):
         guest.process.close()
 
     def run_example(self, example):
+        if "ip tuntap" in example:
+            net_host.need_namespace()
         guest = None
         steps = steps_of(example)
         for number, (prompt, typed, answer) in enumerate(steps):
             following = steps[number + 1][0] if number + 1 < len(steps) else None
             in_guest = prompt != HOST
+            if typed == "echo $?":
+                self.assertEqual(str(guest.process.process.returncode), answer)
+                continue
             if in_guest:
                 guest.say(typed)
             elif typed.startswith("glassbox run"):
@@ -124,4 +133,5 @@ def add_tests():
 add_tests()
 
 if __name__ == "__main__":
+    net_host.enter_namespace()
     vmm.main()
