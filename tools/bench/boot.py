@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: MIT
 """From the start of the process to Debian's kernel in user space, beside QEMU's microvm, turn by
-turn. Where KVM is honest: on this machine, or all of it in the lab."""
+turn."""
 
-import json
 import os
 import select
 import statistics
 import subprocess
-import sys
 import time
 
-from common import BUILD, GLASSBOX, SOURCE, Failed, Result, Skipped, fetch_kernel, need_program, qemu, where
+from common import BUILD, GLASSBOX, SOURCE, Failed, Result, fetch_kernel, need_program, qemu, where
 import common
+import honest
 
 # The quickest of QEMU's machines. Without its RTC a kernel waits 5 s for one.
 MACHINE = "microvm,rtc=on,pit=off,pic=off"
@@ -41,11 +40,11 @@ def measure(options, kernel, initrd):
     ours, theirs = [], []
     def start_ours():
         return subprocess.Popen(
-            [GLASSBOX, "run", "--kernel", kernel, "--initrd", initrd, "--memory", "512M", "--append", COMMAND_LINE],
+            [GLASSBOX, "run", "--kernel", kernel, "--initrd", initrd, "--memory", "256M", "--append", COMMAND_LINE],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     def start_qemu():
         return qemu("-kernel", kernel, "-initrd", initrd, "-append", COMMAND_LINE, "-serial", "stdio",
-                    machine=MACHINE, stdout=subprocess.PIPE)
+                    "-m", "256M", machine=MACHINE, stdout=subprocess.PIPE)
     for _ in range(options.runs(5)):
         ours.append(seconds_to_user_space(start_ours))
         if options.peers:
@@ -60,36 +59,13 @@ def measure(options, kernel, initrd):
                      where=where())
 
 
-def place_of():
-    """Return "host" or "lab": where KVM is honest."""
-    place = subprocess.run([SOURCE / "tests/support/honest-kvm", "--build", BUILD, "--where"], check=True, text=True,
-                           stdout=subprocess.PIPE).stdout.strip().split("\t")
-    if place[0] == "nowhere":
-        raise Skipped(place[-1])
-    return place[0]
-
-
-def run_in_lab(options, name):
-    """The same program in the lab; its results."""
-    command = [SOURCE / "tools/lab/lab", "run", "--timeout", "1800", "--", "env", "GLASSBOX_IN_LAB=1",
-               sys.executable, SOURCE / "tools/bench/bench", "--build", BUILD, "--json", name]
-    command += ["--quick"] * options.quick + ["--peers"] * options.peers
-    done = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, check=False)
-    try:
-        return [Result.from_json(fields) for fields in json.loads(done.stdout)]
-    except ValueError as error:
-        raise Failed("the lab: " + (done.stderr or done.stdout).strip()[-300:]) from error
-
-
 def benchmark(options):
     """Debian's kernel to user space; with --peers beside QEMU microvm"""
     if options.peers:
         need_program(common.QEMU, "qemu-system-x86")
     kernel = fetch_kernel("--series", "6.1", "--print", "vmlinuz")
     initrd = BUILD / "bench/initrd"
-    if os.environ.get("GLASSBOX_IN_LAB") == "1":
-        return measure(options, kernel, initrd)
+    make_initrd = [SOURCE / "tools/mkinitramfs", "-o", initrd]
     initrd.parent.mkdir(exist_ok=True)
-    subprocess.run([SOURCE / "tools/mkinitramfs", "-o", initrd], check=True)
-    return run_in_lab(options, "boot") if place_of() == "lab" else measure(options, kernel, initrd)
+    return honest.measure("boot", options, lambda: subprocess.run(make_initrd, check=True),
+                          lambda: measure(options, kernel, initrd))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """TCP between a guest and its host over a TAP interface, both ways, by iperf3, beside QEMU's virtio-net without vhost,
-turn by turn. Where KVM is honest, as for booting."""
+turn by turn."""
 
+import contextlib
 import json
 import os
 import re
@@ -12,9 +13,9 @@ import subprocess
 import tempfile
 import time
 
-from boot import place_of, run_in_lab
 from common import BUILD, GLASSBOX, SOURCE, Failed, Result, Skipped, fetch_kernel, need_program, qemu, where
 import common
+import honest
 
 MACHINE = "microvm,rtc=on,pit=off,pic=off,pcie=on"
 TAP, HOST, GUEST = "glassbox0", "192.168.77.1", "192.168.77.2"
@@ -106,19 +107,27 @@ def measure_with_tap(options, kernel, initrd):
             yield Result("network.%s-ratio" % name, "of QEMU's", [result.ratio], bar=1, more_is_better=True, where=where())
 
 
-def measure(options, kernel, initrd):
+@contextlib.contextmanager
+def tap_interface():
+    """The interface TAP, with the host's address, while the caller needs it."""
     if os.geteuid() != 0:
         raise Skipped("it takes root, to make a TAP interface")
-    for command in (("tuntap", "add", "dev", TAP, "mode", "tap"), ("addr", "add", HOST + "/24", "dev", TAP),
-                    ("link", "set", TAP, "up")):
-        subprocess.run(["ip", *command], check=True)
-    with tempfile.TemporaryFile() as log:
+    try:
+        for command in (("tuntap", "add", "dev", TAP, "mode", "tap"), ("addr", "add", HOST + "/24", "dev", TAP),
+                        ("link", "set", TAP, "up")):
+            subprocess.run(["ip", *command], check=True)
+        yield
+    finally:
+        subprocess.run(["ip", "link", "delete", TAP], check=False)
+
+
+def measure(options, kernel, initrd):
+    with tap_interface(), tempfile.TemporaryFile() as log:
         server = subprocess.Popen(["iperf3", "--server", "--bind", HOST], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             return list(measure_with_tap(options, kernel, initrd))
         finally:
             common.end(server)
-            subprocess.run(["ip", "link", "delete", TAP], check=False)
 
 
 def benchmark(options):
@@ -129,8 +138,5 @@ def benchmark(options):
         need_program(common.QEMU, "qemu-system-x86")
     kernel = fetch_kernel("--series", "6.1", "--print", "vmlinuz")
     initrd = BUILD / "bench/network-initrd"
-    if os.environ.get("GLASSBOX_IN_LAB") == "1":
-        return measure(options, kernel, initrd)
     initrd.parent.mkdir(exist_ok=True)
-    make_initrd(initrd)
-    return run_in_lab(options, "network") if place_of() == "lab" else measure(options, kernel, initrd)
+    return honest.measure("network", options, lambda: make_initrd(initrd), lambda: measure(options, kernel, initrd))
