@@ -47,7 +47,9 @@ static const char *mount_tree(const struct jail_config *config)
 
 	/* What is mounted from here on stays in here. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return "keep its mounts to itself";
+		return errno == EINVAL ? "keep its mounts to itself in a chroot whose root is "
+					 "no mount point"
+				       : "keep its mounts to itself";
 	tree = open_tree(AT_FDCWD, config->path,
 			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (tree < 0)
