@@ -105,6 +105,18 @@ static void test_shares(void **state)
 	assert_string_equal(virtio_share_twice(&f.list), "src");
 }
 
+static void test_share_mistakes(void **state)
+{
+	(void)state;
+	assert_refused(&virtio_kind_share, "", "'' is not TAG=PATH");
+	assert_refused(&virtio_kind_share, "/path", "'/path' is not TAG=PATH");
+	assert_refused(&virtio_kind_share, "=/path", "'=/path' is not TAG=PATH");
+	assert_refused(&virtio_kind_share, "tag=", "'tag=' is not TAG=PATH");
+	assert_refused(&virtio_kind_share, "tag=/path,rw", "'rw' is not known");
+	assert_refused(&virtio_kind_share, "1234567890123456789012345678901234567=/path",
+		       "the tag '1234567890123456789012345678901234567' has more than 36 bytes");
+}
+
 static void test_commas(void **state)
 {
 	struct options_fixture f;
@@ -269,13 +281,6 @@ static void test_nbd_disks(void **state)
 		       "format is not for NBD: its server knows the format");
 	/* A file. */
 	assert_true(parse_disk(&f, "./nbd://host,direct,format=raw")->direct);
-	assert_refused(&virtio_kind_share, "", "'' is not TAG=PATH");
-	assert_refused(&virtio_kind_share, "/path", "'/path' is not TAG=PATH");
-	assert_refused(&virtio_kind_share, "=/path", "'=/path' is not TAG=PATH");
-	assert_refused(&virtio_kind_share, "tag=", "'tag=' is not TAG=PATH");
-	assert_refused(&virtio_kind_share, "tag=/path,rw", "'rw' is not known");
-	assert_refused(&virtio_kind_share, "1234567890123456789012345678901234567=/path",
-		       "the tag '1234567890123456789012345678901234567' has more than 36 bytes");
 }
 
 static void test_transports(void **state)
@@ -391,17 +396,12 @@ int main(void)
 		cmocka_unit_test(test_net),
 		cmocka_unit_test(test_net_mistakes),
 		cmocka_unit_test(test_net_forwards_have_an_end),
-		cmocka_unit_test(test_transports),
-		cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_commas),
-		cmocka_unit_test(test_mistakes),
-		cmocka_unit_test(test_transports),
-		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_consoles_are_ports_of_one_device),
 		cmocka_unit_test(test_console_mistakes),
 		cmocka_unit_test(test_console_names_are_there_once),
 		cmocka_unit_test(test_too_many_ports),
 		cmocka_unit_test(test_shares),
+		cmocka_unit_test(test_share_mistakes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
