@@ -8,7 +8,6 @@
 #include <linux/virtio_blk.h>
 #include <linux/virtio_mmio.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +17,9 @@
 #include "devices/backend/disk_nbd.h"
 #include "devices/backend/disk_raw.h"
 #include "devices/virtio/blk.h"
-#include "devices/virtio/mmio.h"
 #include "tests/support/fake_nbd.h"
-#include "tests/support/mock_driver.h"
+#include "tests/unit/board_fixture.h"
 #include "tests/unit/cmocka_all.h"
-#include "tests/unit/device_fixture.h"
 
 #define FEATURES    (MOCK_F_VERSION_1 | MOCK_FEATURE(VIRTIO_BLK_F_FLUSH))
 #define SECTORS     256
@@ -31,22 +28,13 @@
 #define REQUEST_LEN 4096
 
 struct machine {
-	struct mock_ram ram;
+	struct board board;
 	struct mock_ring ring;
-	struct recorded_irq irq;
-	struct loop *loop;
-	pthread_t thread;
-	struct device *dev;
 	uint64_t data[PER_ROUND];
 	char path[64];
 	struct fake_nbd nbd;
 	bool is_nbd;
 };
-
-static void *run(void *ctx)
-{
-	return loop_run(ctx) < 0 ? ctx : NULL;
-}
 
 static void make_image(struct machine *m)
 {
@@ -72,7 +60,7 @@ static struct disk_backend *open_raw(struct machine *m)
 	int r;
 
 	make_image(m);
-	r = disk_raw_open(&raw, m->loop, &disk, &tail, &error);
+	r = disk_raw_open(&raw, m->board.loop, &disk, &tail, &error);
 	if (r == -ENOSYS || r == -EPERM) {
 		print_message("%s\n", error.message);
 		(void)unlink(m->path);
@@ -95,41 +83,28 @@ static struct disk_backend *open_nbd(struct machine *m)
 	fake_nbd_start(&m->nbd, &config);
 	for (size_t i = 0; i < config.size; i++)
 		m->nbd.bytes[i] = (uint8_t)(i / REQUEST_LEN + 1);
-	if (disk_nbd_open(&nbd, m->loop, &disk, &notes, &error) < 0)
+	if (disk_nbd_open(&nbd, m->board.loop, &disk, &notes, &error) < 0)
 		fail_msg("%s", error.message);
 	return disk;
 }
 
 static void setup(struct machine *m, bool is_nbd)
 {
-	struct virtio_dev_config config = { .name = "virtio-blk0" };
-	struct virtio_mmio_config mmio = { .base = 0xd0000000 };
+	struct virtio_dev_config config;
 	struct disk_backend *disk;
 	struct virtio_dev *vdev;
 
 	memset(m, 0, sizeof(*m));
 	m->is_nbd = is_nbd;
-	mock_ram_init(&m->ram);
-	assert_int_equal(loop_create(&m->loop), 0);
+	config = board_init(&m->board, "virtio-blk0");
 	disk = is_nbd ? open_nbd(m) : open_raw(m);
-	config.mem = &m->ram.mem;
-	config.loop = m->loop;
-	mmio.irq = recorded_irq_line(&m->irq);
 	assert_int_equal(virtio_blk_create(&config, disk, NULL, &vdev), 0);
-	assert_int_equal(virtio_mmio_create(&mmio, vdev, &m->dev), 0);
-	assert_int_equal(pthread_create(&m->thread, NULL, run, m->loop), 0);
+	board_start(&m->board, vdev);
 }
 
 static void teardown(struct machine *m)
 {
-	void *failed;
-
-	loop_quit(m->loop);
-	assert_int_equal(pthread_join(m->thread, &failed), 0);
-	assert_null(failed);
-	destroy_and_null(m->dev);
-	loop_destroy(m->loop);
-	mock_ram_deinit(&m->ram);
+	board_deinit(&m->board);
 	if (m->is_nbd) {
 		fake_nbd_stop(&m->nbd);
 		fake_nbd_free(&m->nbd);
@@ -140,9 +115,9 @@ static void teardown(struct machine *m)
 
 static void start(struct machine *m)
 {
-	m->ram.next = MOCK_RAM_BASE;
-	mock_ring_init(&m->ring, &m->ram, 128, FEATURES);
-	assert_true(mock_mmio_start(m->dev, FEATURES, &m->ring, 1));
+	m->board.ram.next = MOCK_RAM_BASE;
+	mock_ring_init(&m->ring, &m->board.ram, 128, FEATURES);
+	assert_true(mock_mmio_start(m->board.dev, FEATURES, &m->ring, 1));
 }
 
 /* Reads block i into buffer i. */
@@ -150,14 +125,14 @@ static void offer(struct machine *m, unsigned i)
 {
 	struct virtio_blk_outhdr header = { VIRTIO_BLK_T_IN, 0, i % (SECTORS / 8) * 8 };
 	struct mock_buffer buffers[] = {
-		mock_buffer(&m->ram, sizeof(header), false, 0),
-		mock_buffer(&m->ram, REQUEST_LEN + 1, true, 0xee),
+		mock_buffer(&m->board.ram, sizeof(header), false, 0),
+		mock_buffer(&m->board.ram, REQUEST_LEN + 1, true, 0xee),
 	};
 
-	memcpy(mock_ram_at(&m->ram, buffers[0].gpa), &header, sizeof(header));
+	memcpy(mock_ram_at(&m->board.ram, buffers[0].gpa), &header, sizeof(header));
 	m->data[i] = buffers[1].gpa;
 	assert_true(mock_ring_add(&m->ring, buffers, 2) >= 0);
-	mock_mmio_write(m->dev, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	mock_mmio_write(m->board.dev, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
 }
 
 static void collect(struct machine *m, unsigned count)
@@ -185,7 +160,7 @@ static void read_everything(bool is_nbd)
 		offer(&m, i);
 	collect(&m, PER_ROUND);
 	for (unsigned i = 0; i < PER_ROUND; i++) {
-		const uint8_t *data = mock_ram_at(&m.ram, m.data[i]);
+		const uint8_t *data = mock_ram_at(&m.board.ram, m.data[i]);
 
 		assert_int_equal(data[0], i % (SECTORS / 8) + 1);
 		assert_int_equal(data[REQUEST_LEN - 1], i % (SECTORS / 8) + 1);
@@ -205,12 +180,12 @@ static void reset_in_the_midst(bool is_nbd)
 		for (unsigned i = 0; i < PER_ROUND; i++)
 			offer(&m, i);
 		collect(&m, round % (PER_ROUND / 2));
-		mock_mmio_write(m.dev, VIRTIO_MMIO_STATUS, 0);
-		memset(m.ram.bytes, 0x77, MOCK_RAM_SIZE);
+		mock_mmio_write(m.board.dev, VIRTIO_MMIO_STATUS, 0);
+		memset(m.board.ram.bytes, 0x77, MOCK_RAM_SIZE);
 		if (round % 10 == 0)
 			(void)poll(NULL, 0, 2);
 		for (size_t i = 0; i < MOCK_RAM_SIZE; i++) {
-			if (m.ram.bytes[i] != 0x77)
+			if (m.board.ram.bytes[i] != 0x77)
 				fail_msg("round %u: byte %zu changed", round, i);
 		}
 	}

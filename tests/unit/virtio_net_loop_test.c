@@ -9,15 +9,12 @@
 #include <net/if_arp.h>
 #include <netinet/if_ether.h>
 #include <poll.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "devices/backend/net_slirp.h"
-#include "devices/virtio/mmio.h"
 #include "devices/virtio/net.h"
-#include "tests/support/mock_driver.h"
+#include "tests/unit/board_fixture.h"
 #include "tests/unit/cmocka_all.h"
-#include "tests/unit/device_fixture.h"
 
 #define FEATURES                                                                                   \
 	(MOCK_F_VERSION_1 | MOCK_F_EVENT_IDX | MOCK_FEATURE(VIRTIO_NET_F_MAC) |                    \
@@ -30,68 +27,46 @@
 #define FRAME_LEN (NET_HEADER_LEN + 14 + sizeof(struct ether_arp))
 
 struct machine {
-	struct mock_ram ram;
+	struct board board;
 	struct mock_ring rings[2];
-	struct recorded_irq irq;
-	struct loop *loop;
-	pthread_t thread;
-	struct device *dev;
 	struct virtio_dev *vdev;
 };
 
-static void *run(void *ctx)
-{
-	return loop_run(ctx) < 0 ? ctx : NULL;
-}
-
 static void setup(struct machine *m)
 {
-	struct virtio_dev_config config = { .name = "virtio-net0" };
-	struct virtio_mmio_config mmio = { .base = 0xd0000000 };
+	struct virtio_dev_config config;
 	const struct virtio_net_settings settings = { .mac = { 2, 0, 0, 0, 0, 7 } };
 	const struct net_slirp_config user = { 0 };
 	struct net_backend *net;
 	struct error error;
 
 	memset(m, 0, sizeof(*m));
-	mock_ram_init(&m->ram);
-	assert_int_equal(loop_create(&m->loop), 0);
-	assert_int_equal(net_slirp_create(&user, m->loop, &net, &error), 0);
-	config.mem = &m->ram.mem;
-	config.loop = m->loop;
-	mmio.irq = recorded_irq_line(&m->irq);
+	config = board_init(&m->board, "virtio-net0");
+	assert_int_equal(net_slirp_create(&user, m->board.loop, &net, &error), 0);
 	assert_int_equal(virtio_net_create(&config, net, &settings, &m->vdev), 0);
-	assert_int_equal(virtio_mmio_create(&mmio, m->vdev, &m->dev), 0);
-	assert_int_equal(pthread_create(&m->thread, NULL, run, m->loop), 0);
+	board_start(&m->board, m->vdev);
 }
 
 static void teardown(struct machine *m)
 {
-	void *failed;
-
-	loop_quit(m->loop);
-	assert_int_equal(pthread_join(m->thread, &failed), 0);
-	assert_null(failed);
-	destroy_and_null(m->dev);
-	loop_destroy(m->loop);
-	mock_ram_deinit(&m->ram);
+	board_deinit(&m->board);
 }
 
 static void kick(struct machine *m, unsigned q)
 {
 	if (mock_ring_should_kick(&m->rings[q]))
-		mock_mmio_write(m->dev, VIRTIO_MMIO_QUEUE_NOTIFY, q);
+		mock_mmio_write(m->board.dev, VIRTIO_MMIO_QUEUE_NOTIFY, q);
 }
 
 /* With buffers for @replies frames. */
 static void start(struct machine *m, unsigned replies)
 {
-	m->ram.next = MOCK_RAM_BASE;
+	m->board.ram.next = MOCK_RAM_BASE;
 	for (unsigned q = 0; q < 2; q++)
-		mock_ring_init(&m->rings[q], &m->ram, RING_SIZE, FEATURES);
-	assert_true(mock_mmio_start(m->dev, FEATURES, m->rings, 2));
+		mock_ring_init(&m->rings[q], &m->board.ram, RING_SIZE, FEATURES);
+	assert_true(mock_mmio_start(m->board.dev, FEATURES, m->rings, 2));
 	for (unsigned i = 0; i < replies; i++) {
-		struct mock_buffer buffer = mock_buffer(&m->ram, 1526, true, 0xee);
+		struct mock_buffer buffer = mock_buffer(&m->board.ram, 1526, true, 0xee);
 
 		assert_true(mock_ring_add(&m->rings[RX], &buffer, 1) >= 0);
 		kick(m, RX);
@@ -106,8 +81,8 @@ static void ask(struct machine *m)
 					     .ar_hln = 6,
 					     .ar_pln = 4,
 					     .ar_op = htons(ARPOP_REQUEST) } };
-	struct mock_buffer buffer = mock_buffer(&m->ram, FRAME_LEN, false, 0);
-	uint8_t *frame = mock_ram_at(&m->ram, buffer.gpa);
+	struct mock_buffer buffer = mock_buffer(&m->board.ram, FRAME_LEN, false, 0);
+	uint8_t *frame = mock_ram_at(&m->board.ram, buffer.gpa);
 
 	memcpy(arp.arp_sha, "\2\0\0\0\0\7", 6);
 	memcpy(arp.arp_spa, "\x0a\0\2\x0f", 4);
@@ -161,7 +136,7 @@ static void net_buffers_may_come_late(void **state)
 		ask(&m);
 	collect(&m, TX, REQUESTS);
 	for (unsigned i = 0; i < REQUESTS; i++) {
-		struct mock_buffer buffer = mock_buffer(&m.ram, 1526, true, 0xee);
+		struct mock_buffer buffer = mock_buffer(&m.board.ram, 1526, true, 0xee);
 
 		assert_true(mock_ring_add(&m.rings[RX], &buffer, 1) >= 0);
 		kick(&m, RX);
@@ -182,12 +157,12 @@ static void net_reset_in_the_midst(void **state)
 		for (unsigned i = 0; i < REQUESTS; i++)
 			ask(&m);
 		collect(&m, RX, round % (REQUESTS / 2));
-		mock_mmio_write(m.dev, VIRTIO_MMIO_STATUS, 0);
-		memset(m.ram.bytes, 0x77, MOCK_RAM_SIZE);
+		mock_mmio_write(m.board.dev, VIRTIO_MMIO_STATUS, 0);
+		memset(m.board.ram.bytes, 0x77, MOCK_RAM_SIZE);
 		if (round % 10 == 0)
 			(void)poll(NULL, 0, 2);
 		for (size_t i = 0; i < MOCK_RAM_SIZE; i++) {
-			if (m.ram.bytes[i] != 0x77)
+			if (m.board.ram.bytes[i] != 0x77)
 				fail_msg("round %u: byte %zu changed", round, i);
 		}
 	}

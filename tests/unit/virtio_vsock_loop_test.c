@@ -14,12 +14,10 @@
 
 #include "base/error.h"
 #include "devices/backend/vsock_unix.h"
-#include "devices/virtio/mmio.h"
 #include "devices/virtio/vsock.h"
-#include "tests/support/mock_driver.h"
 #include "tests/support/unix_peer.h"
+#include "tests/unit/board_fixture.h"
 #include "tests/unit/cmocka_all.h"
-#include "tests/unit/device_fixture.h"
 
 enum { RX, TX, EVENT, NR_QUEUES };
 
@@ -36,12 +34,8 @@ enum { RX, TX, EVENT, NR_QUEUES };
 
 struct machine {
 	char directory[64], path[80];
-	struct mock_ram ram;
+	struct board board;
 	struct mock_ring rings[NR_QUEUES];
-	struct recorded_irq irq;
-	struct loop *loop;
-	pthread_t thread;
-	struct device *dev;
 	uint64_t rx_gpa[MOCK_RING_MAX], tx_gpa;
 	/* Of each connection, by the host's port. */
 	struct echo {
@@ -49,15 +43,9 @@ struct machine {
 	} echoes[PROGRAMS];
 };
 
-static void *run(void *ctx)
-{
-	return loop_run(ctx) < 0 ? ctx : NULL;
-}
-
 static void setup(struct machine *m)
 {
-	struct virtio_dev_config config = { .name = "virtio-vsock0" };
-	struct virtio_mmio_config mmio = { .base = 0xd0000000 };
+	struct virtio_dev_config config;
 	struct vsock_unix_config unix_config = { .path = m->path };
 	struct vsock_host *host;
 	struct virtio_dev *vdev;
@@ -67,27 +55,15 @@ static void setup(struct machine *m)
 	strcpy(m->directory, "/tmp/virtio_vsock_test.XXXXXX");
 	assert_non_null(mkdtemp(m->directory));
 	(void)snprintf(m->path, sizeof(m->path), "%s/v.sock", m->directory);
-	mock_ram_init(&m->ram);
-	assert_int_equal(loop_create(&m->loop), 0);
-	assert_int_equal(vsock_unix_create(&unix_config, m->loop, &host, &error), 0);
-	config.mem = &m->ram.mem;
-	config.loop = m->loop;
-	mmio.irq = recorded_irq_line(&m->irq);
+	config = board_init(&m->board, "virtio-vsock0");
+	assert_int_equal(vsock_unix_create(&unix_config, m->board.loop, &host, &error), 0);
 	assert_int_equal(virtio_vsock_create(&config, CID, host, &vdev), 0);
-	assert_int_equal(virtio_mmio_create(&mmio, vdev, &m->dev), 0);
-	assert_int_equal(pthread_create(&m->thread, NULL, run, m->loop), 0);
+	board_start(&m->board, vdev);
 }
 
 static void teardown(struct machine *m)
 {
-	void *failed;
-
-	loop_quit(m->loop);
-	assert_int_equal(pthread_join(m->thread, &failed), 0);
-	assert_null(failed);
-	destroy_and_null(m->dev);
-	loop_destroy(m->loop);
-	mock_ram_deinit(&m->ram);
+	board_deinit(&m->board);
 	assert_int_equal(rmdir(m->directory), 0);
 }
 
@@ -100,19 +76,19 @@ static void add_rx(struct machine *m, uint64_t gpa)
 	assert_true(head >= 0);
 	m->rx_gpa[head] = gpa;
 	if (mock_ring_should_kick(&m->rings[RX]))
-		mock_mmio_write(m->dev, VIRTIO_MMIO_QUEUE_NOTIFY, RX);
+		mock_mmio_write(m->board.dev, VIRTIO_MMIO_QUEUE_NOTIFY, RX);
 }
 
 static void start(struct machine *m)
 {
-	m->ram.next = MOCK_RAM_BASE;
+	m->board.ram.next = MOCK_RAM_BASE;
 	memset(m->echoes, 0, sizeof(m->echoes));
 	for (unsigned q = 0; q < NR_QUEUES; q++)
-		mock_ring_init(&m->rings[q], &m->ram, 2 * RX_COUNT, FEATURES);
-	m->tx_gpa = mock_ram_alloc(&m->ram, HDR_LEN + RX_LEN, 8);
-	assert_true(mock_mmio_start(m->dev, FEATURES, m->rings, NR_QUEUES));
+		mock_ring_init(&m->rings[q], &m->board.ram, 2 * RX_COUNT, FEATURES);
+	m->tx_gpa = mock_ram_alloc(&m->board.ram, HDR_LEN + RX_LEN, 8);
+	assert_true(mock_mmio_start(m->board.dev, FEATURES, m->rings, NR_QUEUES));
 	for (unsigned i = 0; i < RX_COUNT; i++)
-		add_rx(m, mock_ram_alloc(&m->ram, HDR_LEN + RX_LEN, 8));
+		add_rx(m, mock_ram_alloc(&m->board.ram, HDR_LEN + RX_LEN, 8));
 }
 
 /* Sends an answer to @hdr, with the payload of the packet at @gpa. */
@@ -135,10 +111,10 @@ static void answer(struct machine *m, const struct virtio_vsock_hdr *hdr, unsign
 	uint32_t len;
 	uint16_t head;
 
-	memcpy(mock_ram_at(&m->ram, m->tx_gpa), &out, HDR_LEN);
+	memcpy(mock_ram_at(&m->board.ram, m->tx_gpa), &out, HDR_LEN);
 	assert_true(mock_ring_add(&m->rings[TX], buffers, out.len ? 2 : 1) >= 0);
 	if (mock_ring_should_kick(&m->rings[TX]))
-		mock_mmio_write(m->dev, VIRTIO_MMIO_QUEUE_NOTIFY, TX);
+		mock_mmio_write(m->board.dev, VIRTIO_MMIO_QUEUE_NOTIFY, TX);
 	while (!mock_ring_collect(&m->rings[TX], &head, &len))
 		(void)poll(NULL, 0, 0);
 	echo->sent += out.len;
@@ -149,7 +125,7 @@ static void serve_packet(struct machine *m, uint64_t gpa)
 	struct virtio_vsock_hdr hdr;
 	struct echo *echo;
 
-	memcpy(&hdr, mock_ram_at(&m->ram, gpa), HDR_LEN);
+	memcpy(&hdr, mock_ram_at(&m->board.ram, gpa), HDR_LEN);
 	echo = &m->echoes[hdr.src_port % PROGRAMS];
 	echo->peer_buf_alloc = hdr.buf_alloc;
 	echo->peer_fwd_cnt = hdr.fwd_cnt;
@@ -286,12 +262,12 @@ static void vsock_reset_in_the_midst(void **state)
 		begin(&m, programs);
 		for (unsigned i = 0; i < packets && !all_done(programs); i += serve(&m))
 			(void)poll(NULL, 0, i % 8 == 0);
-		mock_mmio_write(m.dev, VIRTIO_MMIO_STATUS, 0);
-		memset(m.ram.bytes, 0x77, MOCK_RAM_SIZE);
+		mock_mmio_write(m.board.dev, VIRTIO_MMIO_STATUS, 0);
+		memset(m.board.ram.bytes, 0x77, MOCK_RAM_SIZE);
 		/* Also those that come now are refused. */
 		end(programs);
 		for (size_t i = 0; i < MOCK_RAM_SIZE; i++)
-			if (m.ram.bytes[i] != 0x77)
+			if (m.board.ram.bytes[i] != 0x77)
 				fail_msg("round %u: byte %zu changed", round, i);
 	}
 	start(&m);
