@@ -19,13 +19,7 @@ SIZE = 64 << 20
 MIB = 1 << 20
 
 # Waits for its disks, then does what the test wants.
-INIT = f"""#!/bin/sh
-mount -t devtmpfs dev /dev 2>/dev/null
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-while read -r module; do
-    insmod "$module" || echo "cannot load $module"
-done </modules
+INIT = f"""{linux_guest.MODULES_LOADED}
 for disk in %s; do
     until [ -b /dev/$disk ]; do sleep 0.1; done
 done

@@ -25,12 +25,20 @@ TOLERATED = (
     r"perf: interrupt took too long",
 )
 
-# Prints sections that begin with "@@ NAME". Only what is worse than a notice of the kernel's log:
-# each byte on the console is an exit.
-REPORT_INIT = f"""#!/bin/sh
+# How an init begins: with the file systems of the kernel.
+MOUNTS = """#!/bin/sh
 mount -t devtmpfs dev /dev 2>/dev/null
 mount -t proc proc /proc
-mount -t sysfs sys /sys
+mount -t sysfs sys /sys"""
+# The same, and the modules of its initramfs.
+MODULES_LOADED = MOUNTS + """
+while read -r module; do
+    insmod "$module" || echo "cannot load $module"
+done </modules"""
+
+# Prints sections that begin with "@@ NAME". Only what is worse than a notice of the kernel's log:
+# each byte on the console is an exit.
+REPORT_INIT = f"""{MOUNTS}
 echo "{UP}"
 for command in \\
     "release uname -r" \\

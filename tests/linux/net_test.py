@@ -28,13 +28,7 @@ HOST, GUEST = "192.168.76.1", "192.168.76.2"
 CSUM, GUEST_TSO4, HOST_TSO4, MRG_RXBUF, CTRL_VQ, MQ, EVENT_IDX = 0, 7, 11, 15, 17, 22, 29
 
 # Gets an address, or has one given; gets a file, gives it back; serves it, and is done when told so.
-NET_INIT = """#!/bin/sh
-mount -t devtmpfs dev /dev 2>/dev/null
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-while read -r module; do
-    insmod "$module" || echo "cannot load $module"
-done </modules
+NET_INIT = linux_guest.MODULES_LOADED + """
 for word in $(cat /proc/cmdline); do
     case $word in net.*) export "$(echo "${word#net.}" | tr - _)" ;; esac
 done
@@ -259,13 +253,7 @@ class TapTest(NetTest):
 
 
 # Waits for the link to go, if it is told so.
-LINK_INIT = """#!/bin/sh
-mount -t devtmpfs dev /dev 2>/dev/null
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-while read -r module; do
-    insmod "$module" || echo "cannot load $module"
-done </modules
+LINK_INIT = linux_guest.MODULES_LOADED + """
 ip link set eth0 up
 if grep -q glassbox.wait /proc/cmdline; then
     echo "@@ waiting"

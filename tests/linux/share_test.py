@@ -19,7 +19,7 @@ from control_client import ControlClient  # noqa: E402
 from linux_guest import kernel  # noqa: E402
 
 MODULES = ("virtio_pci", "virtio_mmio", "virtiofs")
-VIRTIOFSD = ("/usr/libexec/virtiofsd", "/usr/lib/virtiofsd", "/usr/lib/qemu/virtiofsd")
+VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 FILES = 40
 BIG_BYTES = 2_000_003
 NEW_BYTES = 1_000_001
@@ -28,13 +28,7 @@ BASHRC = pathlib.Path("/root/.bashrc")
 WARNINGS = "dmesg -r | grep -aE '^<[0-4]>|BUG|WARNING|Oops|ACPI Error|Call Trace'"
 
 # What use() reads, it names by its checksum; what it writes, the host checks.
-START = f"""#!/bin/sh
-mount -t devtmpfs dev /dev 2>/dev/null
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-while read -r module; do
-    insmod "$module" || echo "cannot load $module"
-done </modules
+START = f"""{linux_guest.MODULES_LOADED}
 echo "{linux_guest.UP}"
 mkdir /share /fixed
 use() {{
@@ -248,7 +242,7 @@ class RootfsTest(vmm.TestCase):
 
 
 if __name__ == "__main__":
-    if not any(pathlib.Path(path).exists() for path in VIRTIOFSD):
+    if not pathlib.Path(VIRTIOFSD).exists():
         print("skipped: virtiofsd is not installed")
         sys.exit(vmm.STATUS_SKIPPED)
     vmm.main()

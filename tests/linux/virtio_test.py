@@ -18,13 +18,7 @@ from linux_guest import kernel  # noqa: E402
 MODULES = ("virtio_pci", "virtio_mmio", "virtio_rng")
 
 # Takes the device from its drivers once, the transport's as well, and gives it back.
-RNG_INIT = f"""#!/bin/sh
-mount -t devtmpfs dev /dev 2>/dev/null
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-while read -r module; do
-    insmod "$module" || echo "cannot load $module"
-done </modules
+RNG_INIT = f"""{linux_guest.MODULES_LOADED}
 echo "{linux_guest.UP}"
 echo "@@ before"
 head -c 64 /dev/hwrng | sha256sum

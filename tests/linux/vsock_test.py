@@ -28,13 +28,7 @@ MEGABYTES = 4
 MANY = 60
 
 # tests/linux/vsock_peer.c says what its commands do.
-VSOCK_INIT = f"""#!/bin/sh
-mount -t devtmpfs dev /dev 2>/dev/null
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-while read -r module; do
-    insmod "$module" || echo "cannot load $module"
-done </modules
+VSOCK_INIT = f"""{linux_guest.MODULES_LOADED}
 echo "{linux_guest.UP}"
 echo "@@ cid"
 vsock_peer cid
@@ -65,22 +59,14 @@ poweroff -f
 """
 
 # The host says how this boot is to end.
-REBOOT_INIT = f"""#!/bin/sh
-mount -t devtmpfs dev /dev 2>/dev/null
-while read -r module; do
-    insmod "$module" || echo "cannot load $module"
-done </modules
+REBOOT_INIT = f"""{linux_guest.MODULES_LOADED}
 echo "{linux_guest.UP}"
 vsock_peer check 52 30000 4
 action=$(vsock_peer hold 54 | sed -n 2p)
 $action -f
 """
 
-TRACED_INIT = f"""#!/bin/sh
-mount -t devtmpfs dev /dev 2>/dev/null
-while read -r module; do
-    insmod "$module" || echo "cannot load $module"
-done </modules
+TRACED_INIT = f"""{linux_guest.MODULES_LOADED}
 echo "{linux_guest.UP}"
 vsock_peer check 52 500000 3
 poweroff -f
