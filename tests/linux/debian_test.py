@@ -92,16 +92,15 @@ class EverythingTest(debian_guest.DebianTest):
                 self.assertEqual(int(shell.ask(TOTAL).split()[0]), total - (mib << 10))
 
     def use_everything(self, series, cpus, transport):
-        with self.subTest(series=series, cpus=cpus, transport=transport):
-            process = self.boot(*self.devices(transport), series=series, cpus=cpus)
-            shell = Shell(process)
-            self.check_machine(shell, series, cpus, transport)
-            self.check_hvc0(process)
-            self.check_networks(shell)
-            self.check_share_and_vsock(shell)
-            self.check_balloon(shell)
-            self.assertEqual(shell.ask("systemctl --failed --plain --no-legend"), "", "a service failed")
-            self.power_off(process, shell, said=("console hvc0 at unix:", "control socket at unix:"))
+        process = self.boot(*self.devices(transport), series=series, cpus=cpus)
+        shell = Shell(process)
+        self.check_machine(shell, series, cpus, transport)
+        self.check_hvc0(process)
+        self.check_networks(shell)
+        self.check_share_and_vsock(shell)
+        self.check_balloon(shell)
+        self.assertEqual(shell.ask("systemctl --failed --plain --no-legend"), "", "a service failed")
+        self.power_off(process, shell, said=("console hvc0 at unix:", "control socket at unix:"))
 
     def test_pci_6_1_on_1_cpu(self):
         self.use_everything("6.1", 1, "pci")
