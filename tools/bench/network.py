@@ -6,33 +6,28 @@ import contextlib
 import json
 import os
 import re
-import select
 import shutil
-import statistics
 import subprocess
 import tempfile
-import time
 
-from common import BUILD, GLASSBOX, SOURCE, Failed, Result, Skipped, fetch_kernel, need_program, qemu, where
-import common
-import honest
+from common import Failed, Result, Skipped, end, need_program, where
+import linux
 
-MACHINE = "microvm,rtc=on,pit=off,pic=off,pcie=on"
+MACHINE = linux.MICROVM + ",pcie=on"
 TAP, HOST, GUEST = "glassbox0", "192.168.77.1", "192.168.77.2"
-COMMAND_LINE = "console=ttyS0 quiet panic=-1"
 SECONDS = 5
-PATIENCE = 240
-MODULES = ("virtio_pci", "virtio_net")
 
-INIT = f"""#!/bin/sh
-mount -t devtmpfs dev /dev 2>/dev/null
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-while read -r module; do insmod "$module"; done </modules
+DEVICES = ("--net", "tap=" + TAP)
+QEMU_DEVICES = ("-netdev", f"tap,id=net,ifname={TAP},script=no,downscript=no,vhost=off",
+                "-device", "virtio-net-pci,netdev=net")
+
+UP = f"""
 ip link set lo up
 ip link set eth0 up
 ip addr add {GUEST}/24 dev eth0
 until ping -c 1 -W 1 {HOST} >/dev/null; do :; done
+"""
+INIT = linux.START + UP + f"""
 for way in "" -R; do
     echo "@@ result"
     iperf3 -c {HOST} -t {SECONDS} --json $way
@@ -48,30 +43,16 @@ def libraries(program):
     return re.findall(r"(/\S+) \(0x", text)
 
 
-def make_initrd(path):
+def make_initrd(guest):
     program = shutil.which("iperf3")
-    init = path.with_suffix(".init")
-    init.write_text(INIT)
     files = ["%s:bin/iperf3" % program, *("%s:%s" % (file, file) for file in libraries(program))]
-    subprocess.run([SOURCE / "tools/mkinitramfs", "-o", path, "--compress", "none", "--init", init, "--module-dir",
-                    fetch_kernel("--series", "6.1", "--print", "modules"), "--module", *MODULES, "--file", *files], check=True)
+    guest.make_initrd("--compress", "none", "--file", *files, init=INIT, modules=("virtio_pci", "virtio_net"))
 
 
 def run_guest(process):
     """Gbit/s that the other side received: guest to host, host to guest."""
-    said = b""
-    deadline = time.monotonic() + PATIENCE
-    try:
-        while b"@@ end" not in said:
-            readable, _, _ = select.select([process.stdout], [], [], max(deadline - time.monotonic(), 0))
-            data = os.read(process.stdout.fileno(), 65536) if readable else b""
-            if not data:
-                raise Failed("the guest did not finish: ...%s" % said[-300:].decode(errors="replace"))
-            said += data
-    finally:
-        process.kill()
-        process.wait()
-    text = said.decode(errors="replace").replace("\r", "")
+    text = linux.read_until(process, b"@@ end").decode(errors="replace").replace("\r", "")
+    end(process)
     results = [json.loads(part[:part.rindex("}") + 1]) for part in text.split("@@ result\n")[1:]]
     try:
         return [result["end"]["sum_received"]["bits_per_second"] / 1e9 for result in results]
@@ -79,32 +60,16 @@ def run_guest(process):
         raise Failed("iperf3: %s" % [result.get("error") for result in results]) from error
 
 
-def start_ours(kernel, initrd):
-    return subprocess.Popen(
-        [GLASSBOX, "run", "--kernel", kernel, "--initrd", initrd, "--memory", "512M", "--append", COMMAND_LINE,
-         "--net", "tap=" + TAP],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-
-
-def start_qemu(kernel, initrd):
-    return qemu("-kernel", kernel, "-initrd", initrd, "-append", COMMAND_LINE, "-serial", "stdio",
-                "-netdev", "tap,id=net,ifname=%s,script=no,downscript=no,vhost=off" % TAP,
-                "-device", "virtio-net-pci,netdev=net", machine=MACHINE, stdout=subprocess.PIPE)
-
-
-def measure_with_tap(options, kernel, initrd):
-    ours, theirs = ([], []), ([], [])
+def measure_with_tap(options, guest):
+    ours, theirs = [], []
     for _ in range(options.runs(3)):
-        for samples, start in ((ours, start_ours), *(((theirs, start_qemu),) if options.peers else ())):
-            for way, gigabits in enumerate(run_guest(start(kernel, initrd))):
-                samples[way].append(gigabits)
+        ours.append(run_guest(guest.start(*DEVICES)))
+        if options.peers:
+            theirs.append(run_guest(guest.start_qemu(*QEMU_DEVICES, machine=MACHINE)))
     for way, name in enumerate(("send", "receive")):
-        result = Result("network." + name, "Gbit/s", ours[way], more_is_better=True, where=where())
-        if theirs[way]:
-            result.peer, result.peer_value = "QEMU", statistics.median(theirs[way])
-        yield result
-        if theirs[way]:
-            yield Result("network.%s-ratio" % name, "of QEMU's", [result.ratio], bar=1, more_is_better=True, where=where())
+        result = Result("network." + name, "Gbit/s", [both[way] for both in ours], more_is_better=True, where=where())
+        ratio = Result("network.%s-ratio" % name, "of QEMU's", [], bar=1, more_is_better=True)
+        yield from linux.beside_qemu(result, [both[way] for both in theirs], ratio)
 
 
 @contextlib.contextmanager
@@ -121,22 +86,18 @@ def tap_interface():
         subprocess.run(["ip", "link", "delete", TAP], check=False)
 
 
-def measure(options, kernel, initrd):
+def take(options, guest):
     with tap_interface(), tempfile.TemporaryFile() as log:
         server = subprocess.Popen(["iperf3", "--server", "--bind", HOST], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            return list(measure_with_tap(options, kernel, initrd))
+            yield from measure_with_tap(options, guest)
         finally:
-            common.end(server)
+            end(server)
 
 
 def benchmark(options):
     """TCP over a TAP interface, both ways; with --peers beside QEMU without vhost"""
     for program, package in (("iperf3", "iperf3"), ("ip", "iproute2")):
         need_program(program, package)
-    if options.peers:
-        need_program(common.QEMU, "qemu-system-x86")
-    kernel = fetch_kernel("--series", "6.1", "--print", "vmlinuz")
-    initrd = BUILD / "bench/network-initrd"
-    initrd.parent.mkdir(exist_ok=True)
-    return honest.measure("network", options, lambda: make_initrd(initrd), lambda: measure(options, kernel, initrd))
+    guest = linux.Guest("network", "512M")
+    return linux.measure("network", options, lambda: make_initrd(guest), lambda: take(options, guest))
