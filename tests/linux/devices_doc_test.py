@@ -97,6 +97,8 @@ class DevicesTest(linux_guest.LinuxTest):
     def run_example(self, example):
         if "ip tuntap" in example:
             net_host.need_namespace()
+        if "losetup" in example and os.geteuid() != 0:
+            self.skipTest("it takes root, to make a block device of a file")
         guest = None
         steps = steps_of(example)
         for number, (prompt, typed, answer) in enumerate(steps):
