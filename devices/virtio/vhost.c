@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 
 #include "base/cleanup.h"
+#include "base/event_count.h"
 
 /* What the core offers for every device and whoever walks the rings has to know (6). */
 #define RING_FEATURES (VIRTIO_FEATURE_INDIRECT | VIRTIO_FEATURE_EVENT_IDX | VIRTIO_FEATURE_PACKED)
@@ -13,14 +14,6 @@
 static struct virtio_vhost *to_vhost(struct virtio_dev *vdev)
 {
 	return container_of(vdev, struct virtio_vhost, vdev);
-}
-
-/* Takes what the back-end has counted up.  Return: true if there was something. */
-static bool take_call(const struct virtio_vhost_call *call)
-{
-	uint64_t count;
-
-	return read(call->eventfd, &count, sizeof(count)) == sizeof(count);
 }
 
 /*
@@ -35,7 +28,7 @@ static void on_call(void *ctx, uint32_t events)
 	SCOPED_LOCK(&vdev->lock);
 
 	(void)events;
-	if (take_call(call))
+	if (event_count_take(call->eventfd))
 		virtio_dev_interrupt(vdev, call->queue);
 }
 
@@ -99,7 +92,7 @@ void virtio_vhost_queue_stop(struct virtio_dev *vdev, unsigned q)
 	if (vhost_user_stop_ring(vhost->front, q) < 0)
 		vhost->backend->ops->kill(vhost->backend);
 	/* What it had to say is not for the next driver. */
-	(void)take_call(&vhost->calls[q]);
+	(void)event_count_take(vhost->calls[q].eventfd);
 }
 
 static int create_calls(struct virtio_vhost *vhost)

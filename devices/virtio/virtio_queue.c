@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 
 #include "base/cleanup.h"
+#include "base/event_count.h"
 #include "trace/trace.h"
 
 static void on_doorbell(void *ctx, uint32_t events);
@@ -149,7 +150,6 @@ void virtio_queue_stop(struct virtio_dev *vdev, unsigned q)
 	struct virtqueue *vq = &vdev->queues[q];
 	struct virtio_doorbell *doorbell = &vdev->doorbells[q];
 	bool was_enabled = vq->enabled;
-	uint64_t count;
 
 	if (vq->enabled && vdev->class->ops->queue_stop)
 		vdev->class->ops->queue_stop(vdev, q);
@@ -157,9 +157,8 @@ void virtio_queue_stop(struct virtio_dev *vdev, unsigned q)
 	if (was_enabled)
 		trace_queue(vdev, vq);
 	/* A notification of before must not be taken for one of the next driver. */
-	if (doorbell->eventfd >= 0 && read(doorbell->eventfd, &count, sizeof(count)) < 0 &&
-	    errno != EAGAIN)
-		return;
+	if (doorbell->eventfd >= 0)
+		(void)event_count_take(doorbell->eventfd);
 	doorbell->own = 0;
 }
 
@@ -217,10 +216,8 @@ void virtio_queue_start(struct virtio_dev *vdev, unsigned q)
 /* Has the loop's thread come back to the queue. */
 static void ring_own_doorbell(struct virtio_doorbell *doorbell)
 {
-	const uint64_t one = 1;
-
 	/* It fails only with a full count, and then the loop's thread comes anyway. */
-	if (write(doorbell->eventfd, &one, sizeof(one)) == sizeof(one))
+	if (event_count_add_one(doorbell->eventfd))
 		doorbell->own++;
 }
 
@@ -295,8 +292,9 @@ static void on_doorbell(void *ctx, uint32_t events)
 	SCOPED_LOCK(&vdev->lock);
 
 	(void)events;
+	count = event_count_take(doorbell->eventfd);
 	/* Nothing there: a reset took it, while this waited for the lock. */
-	if (read(doorbell->eventfd, &count, sizeof(count)) != sizeof(count))
+	if (count == 0)
 		return;
 	own = doorbell->own;
 	doorbell->own = 0;

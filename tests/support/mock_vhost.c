@@ -2,6 +2,7 @@
 #include "tests/support/mock_vhost.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/virtio_ring.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -265,6 +266,9 @@ static int take_fd(struct mock_vhost *mock, struct message *message)
 		return -1;
 	}
 	message->nr_fds = 0;
+	/* The flag is not the descriptor's: it is that of all who have the eventfd. */
+	if (mock->blocks_eventfds)
+		must(fcntl(message->fds[0], F_SETFL, 0) == 0);
 	return message->fds[0];
 }
 

@@ -47,6 +47,7 @@ struct mock_vhost {
 	enum mock_vhost_fault fault;
 	enum vhost_user_type fault_at; /* the type of message it spoils the answer to */
 	bool idle;                     /* looks at rings when they are started, and serves none */
+	bool blocks_eventfds;          /* makes whoever reads the rings' eventfds wait */
 
 	int front; /* the front-end's end of the connection: the test's to hand on */
 

@@ -4,6 +4,7 @@
  * of notifications and interrupts past the core.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <string.h>
@@ -201,6 +202,29 @@ static void notifications_go_to_the_doorbell(void **state)
 	teardown(&f);
 }
 
+/* Whoever serves a queue can make its doorbell one that waits, and leave no room in it. */
+static void full_doorbell_is_not_waited_for(void **state)
+{
+	const uint64_t most = UINT64_MAX - 1;
+	struct fixture f;
+	int fd;
+
+	(void)state;
+	setup(&f);
+	assert_true(start(&f, 1));
+	(void)take_kicks(&f, 0);
+	fd = virtio_dev_doorbell(&f.device.vdev, 0);
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+	assert_int_equal(write(fd, &most, sizeof(most)), sizeof(most));
+	mock_mmio_write(f.dev, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	assert_int_equal(take_kicks(&f, 0), most);
+	mock_mmio_write(f.dev, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	assert_int_equal(take_kicks(&f, 0), 1);
+	/* Now there is nothing in it. */
+	mock_mmio_write(f.dev, VIRTIO_MMIO_STATUS, 0);
+	teardown(&f);
+}
+
 static void interrupts_reach_the_driver(void **state)
 {
 	struct fixture f;
@@ -334,6 +358,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(queues_that_are_on_are_handed_over),
 		cmocka_unit_test(notifications_go_to_the_doorbell),
+		cmocka_unit_test(full_doorbell_is_not_waited_for),
 		cmocka_unit_test(interrupts_reach_the_driver),
 		cmocka_unit_test(queues_are_taken_back),
 		cmocka_unit_test(bad_rings_are_not_handed_over),

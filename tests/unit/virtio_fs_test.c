@@ -464,6 +464,25 @@ static void fs_back_end_that_does_not_stop_is_killed(void **state)
 	}
 }
 
+/* An eventfd that two have is read without waiting, whatever the other one did to it. */
+static void fs_back_end_cannot_make_us_wait(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	f.process.mock.blocks_eventfds = true;
+	assert_int_equal(create_with_tag(&f, "share"), 0);
+	for (unsigned round = 0; round < 3; round++) {
+		assert_true(start(&f, FEATURES));
+		expect_works(&f, 1);
+		/* Neither queue has anything left to read, neither of kicks nor of calls. */
+		write_status(&f, 0);
+	}
+	assert_int_equal(f.process.mock.rings[1].stops, 3);
+	teardown(&f);
+}
+
 static void fs_back_end_that_refuses_is_lost(void **state)
 {
 	static const enum vhost_user_type types[] = { VHOST_USER_SET_FEATURES,
@@ -525,6 +544,7 @@ int main(void)
 		cmocka_unit_test(fs_goes_on_without_its_back_end),
 		cmocka_unit_test(fs_back_end_that_talks_too_much_is_killed),
 		cmocka_unit_test(fs_back_end_that_does_not_stop_is_killed),
+		cmocka_unit_test(fs_back_end_cannot_make_us_wait),
 		cmocka_unit_test(fs_back_end_that_refuses_is_lost),
 		cmocka_unit_test(fs_without_a_fit_back_end_is_none),
 	};
