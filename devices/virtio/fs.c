@@ -52,6 +52,7 @@ static const struct virtio_ops fs_ops = {
 	.activate = virtio_vhost_activate,
 	.queue_start = virtio_vhost_queue_start,
 	.queue_stop = virtio_vhost_queue_stop,
+	.abandon = virtio_vhost_abandon,
 	.config_write = fs_config_write,
 	.destroy = fs_destroy,
 };

@@ -95,6 +95,15 @@ void virtio_vhost_queue_stop(struct virtio_dev *vdev, unsigned q)
 	(void)event_count_take(vhost->calls[q].eventfd);
 }
 
+/* A back-end gives its rings up after the requests it has taken, and one of them may hang. */
+void virtio_vhost_abandon(struct virtio_dev *vdev)
+{
+	struct virtio_vhost *vhost = to_vhost(vdev);
+
+	vhost->backend->ops->kill(vhost->backend);
+	vhost_user_fail(vhost->front, -ECONNRESET);
+}
+
 static int create_calls(struct virtio_vhost *vhost)
 {
 	for (unsigned q = 0; q < vhost->vdev.nr_queues; q++)

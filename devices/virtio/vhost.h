@@ -83,5 +83,6 @@ void virtio_vhost_deinit(struct virtio_vhost *vhost);
 int virtio_vhost_activate(struct virtio_dev *vdev);
 int virtio_vhost_queue_start(struct virtio_dev *vdev, unsigned q);
 void virtio_vhost_queue_stop(struct virtio_dev *vdev, unsigned q);
+void virtio_vhost_abandon(struct virtio_dev *vdev);
 
 #endif

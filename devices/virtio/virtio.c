@@ -50,6 +50,8 @@ void virtio_dev_destroy(struct virtio_dev *vdev)
 	if (!vdev)
 		return;
 	(void)pthread_mutex_lock(&vdev->lock);
+	if (vdev->class->ops->abandon)
+		vdev->class->ops->abandon(vdev);
 	virtio_dev_reset(vdev);
 	(void)pthread_mutex_unlock(&vdev->lock);
 	vdev->class->ops->destroy(vdev);

@@ -76,6 +76,11 @@ struct virtio_ops {
 	void (*queue_stop)(struct virtio_dev *vdev, unsigned q);
 	/* Back to the state before activate.  All queues have been stopped. */
 	void (*reset)(struct virtio_dev *vdev);
+	/*
+	 * The machine ends: virtio_dev_destroy() is about to stop and reset what runs.  Nobody
+	 * waits for what is in flight any more.
+	 */
+	void (*abandon)(struct virtio_dev *vdev);
 	/* Calls virtio_dev_deinit() and frees the device.  Without the lock; never active. */
 	void (*destroy)(struct virtio_dev *vdev);
 };
