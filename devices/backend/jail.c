@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -81,6 +82,17 @@ static const char *arrange_fds(const struct jail_config *config, int *pair)
 	return close_range(SPARE_FD, ~0u, 0) < 0 ? "close our descriptors" : NULL;
 }
 
+/*
+ * The guest's memory would be in its core dump, and it may be the guest that makes it crash.  At 0
+ * the kernel would still dump to a program that core_pattern(5) names; at 1 it does not.
+ */
+static const char *forbid_core_dump(void)
+{
+	const struct rlimit one = { .rlim_cur = 1, .rlim_max = 1 };
+
+	return setrlimit(RLIMIT_CORE, &one) < 0 ? "forbid its core dumps" : NULL;
+}
+
 /* Signals as a program expects them: we block some, and ignore one. */
 static void reset_signals(void)
 {
@@ -101,6 +113,8 @@ static const char *become_program(const struct jail_config *config, int *pair)
 
 	if (!failed)
 		failed = arrange_fds(config, pair);
+	if (!failed)
+		failed = forbid_core_dump();
 	if (failed)
 		return failed;
 	/* Ctrl-C at our terminal is not for it. */

@@ -2,7 +2,8 @@
 /*
  * A program of the host in namespaces of its own, for back-ends that serve a guest: it finds one
  * directory tree of the user's choice at a fixed place, is the first process of its PID namespace,
- * and dies with us, however we end.
+ * and dies with us, however we end.  It leaves no core dump, for what it shares with us is not the
+ * host's to keep.
  *
  * As root it has mount and PID namespaces.  A normal user cannot make these, and gets a user
  * namespace as well, where the user is root: with the user and group IDs that /etc/subuid and

@@ -369,9 +369,31 @@ static void killed_virtiofsd_is_missed(void **state)
 	teardown(&f);
 }
 
-/* A request that virtiofsd takes for the end of the world. */
+/* As /proc/PID/limits has it. */
+static void expect_no_core_dump(pid_t pid)
+{
+	char path[64], line[256];
+	bool found = false;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	while (!found && fgets(line, sizeof(line), file)) {
+		unsigned soft, hard;
+
+		found = sscanf(line, "Max core file size %u %u", &soft, &hard) == 2 && soft == 1 &&
+			hard == 1;
+	}
+	(void)fclose(file);
+	assert_true(found);
+}
+
+/* A request that virtiofsd takes for the end of the world.  It aborts, with all of the guest's
+ * memory mapped. */
 static void guest_can_end_virtiofsd_only(void **state)
 {
+	pid_t first = 0, worker = 0;
 	struct mock_buffer buffer;
 	struct fixture f;
 
@@ -380,6 +402,10 @@ static void guest_can_end_virtiofsd_only(void **state)
 	assert_int_equal(start_device(&f), 0);
 	start_driver(&f);
 	fuse_start(&f);
+	assert_int_equal(children_of(getpid(), &first), 1);
+	assert_int_equal(children_of(first, &worker), 1);
+	expect_no_core_dump(first);
+	expect_no_core_dump(worker);
 	buffer = mock_buffer(&f.ram, 3, false, 0);
 	assert_true(mock_ring_add(&f.rings[REQUEST_QUEUE], &buffer, 1) >= 0);
 	mock_mmio_write(f.dev, VIRTIO_MMIO_QUEUE_NOTIFY, REQUEST_QUEUE);
