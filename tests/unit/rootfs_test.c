@@ -172,6 +172,23 @@ static void modules_may_be_elsewhere(void **state)
 	teardown(&f);
 }
 
+static void kernel_has_to_be_there(void **state)
+{
+	char more[128], missing[] = "/nonexistent", *kernel;
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	(void)snprintf(more, sizeof(more), ",modules=%s", f.tree.dir);
+	assert_int_equal(parse(&f, more), 0);
+	kernel = f.kernel;
+	f.kernel = missing;
+	assert_int_equal(create(&f, "", NULL), -ENOENT);
+	assert_non_null(strstr(f.error.message, "'/nonexistent'"));
+	f.kernel = kernel;
+	teardown(&f);
+}
+
 static void kernel_may_have_all_built_in(void **state)
 {
 	struct fixture f;
@@ -214,6 +231,7 @@ int main(void)
 		cmocka_unit_test(archive_has_program_and_modules),
 		cmocka_unit_test(transport_decides_on_the_module),
 		cmocka_unit_test(modules_may_be_elsewhere),
+		cmocka_unit_test(kernel_has_to_be_there),
 		cmocka_unit_test(kernel_may_have_all_built_in),
 		cmocka_unit_test(console_is_added_to_the_command_line),
 	};

@@ -148,10 +148,12 @@ static int add_kernels_modules(struct cpio *cpio, const struct rootfs_config *co
 	if (r == 0)
 		r = add_modules(cpio, &list, error);
 	module_list_free(&list);
+	if (r < 0)
+		return r;
 	add_text(cpio, ROOTFS_NEEDS_FILE, transport);
 	if (config->options->modules)
 		add_text(cpio, ROOTFS_RELEASE_FILE, release);
-	return r;
+	return 0;
 }
 
 static int add_init(struct cpio *cpio, struct error *error)
