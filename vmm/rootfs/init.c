@@ -244,11 +244,14 @@ static void tell_exit(const char *port_text, bool success)
 /* As the first process it has to wait for orphans, too. */
 static void run_shell(const char *command, const char *exit_port)
 {
-	int status = 0;
+	/* Of a process that failed, if none can be started. */
+	int status = W_EXITCODE(EXIT_FAILURE, 0);
 	pid_t shell = fork(), ended;
 
 	if (shell == 0)
 		become_shell(command);
+	if (shell < 0)
+		say("cannot start a process: %s", strerror(errno));
 	do
 		ended = wait(&status);
 	while (ended != shell && (ended >= 0 || errno == EINTR));
