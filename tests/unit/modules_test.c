@@ -90,6 +90,7 @@ static void strange_modules_are_survived(void **state)
 	tree_put_module(&tree, "one.ko", "two", NULL);
 	tree_put_module(&tree, "two.ko", "one,two,,", NULL);
 	assert_int_equal(load(&tree, "one", NULL, &list, &error), 0);
+	assert_int_equal(list.nr, 2);
 	module_list_free(&list);
 	/* What it needs has no end: it is not believed. */
 	tree_put(&tree, "cut.ko", cut, sizeof(cut) - 1);
@@ -97,6 +98,76 @@ static void strange_modules_are_survived(void **state)
 	assert_int_equal(list.nr, 1);
 	module_list_free(&list);
 	tree_destroy(&tree);
+}
+
+/* As many ways around as there are orders of them: none is gone twice. */
+static void modules_that_all_need_each_other_come_once(void **state)
+{
+	enum { NR = 30 };
+	char all[NR * 4 + 1] = "", name[16];
+	struct module_list list;
+	struct module_tree tree;
+	struct error error;
+
+	(void)state;
+	tree_create(&tree);
+	for (unsigned i = 0; i < NR; i++)
+		(void)snprintf(&all[strlen(all)], sizeof(all) - strlen(all), "m%02u,", i);
+	for (unsigned i = 0; i < NR; i++) {
+		(void)snprintf(name, sizeof(name), "m%02u.ko", i);
+		tree_put_module(&tree, name, all, NULL);
+	}
+	assert_int_equal(load(&tree, "m07", "m23", &list, &error), 0);
+	assert_int_equal(list.nr, NR);
+	module_list_free(&list);
+	tree_destroy(&tree);
+}
+
+static void long_chains_are_whole(void **state)
+{
+	enum { NR = 40 };
+	char name[16], next[16];
+	struct module_list list;
+	struct module_tree tree;
+	struct error error;
+
+	(void)state;
+	tree_create(&tree);
+	for (unsigned i = 0; i < NR; i++) {
+		(void)snprintf(name, sizeof(name), "m%02u.ko", i);
+		(void)snprintf(next, sizeof(next), i + 1 < NR ? "m%02u" : "", i + 1);
+		tree_put_module(&tree, name, next, NULL);
+	}
+	assert_int_equal(load(&tree, "m00", NULL, &list, &error), 0);
+	assert_int_equal(list.nr, NR);
+	assert_string_equal(list.modules[0].name, "m39");
+	module_list_free(&list);
+	tree_destroy(&tree);
+}
+
+/* Whichever of them the directory lists first. */
+static void updates_go_before_the_kernels_own(void **state)
+{
+	static const char *const dirs[] = { "a", "kernel", "updates/dkms", "z" };
+	struct module_list list;
+	struct module_tree tree;
+	struct error error;
+	char path[64];
+
+	(void)state;
+	for (unsigned first = 0; first < ARRAY_SIZE(dirs); first++) {
+		tree_create(&tree);
+		for (unsigned i = 0; i < ARRAY_SIZE(dirs); i++) {
+			(void)snprintf(path, sizeof(path), "%s/one.ko",
+				       dirs[(first + i) % ARRAY_SIZE(dirs)]);
+			tree_put_module(&tree, path, "", NULL);
+		}
+		assert_int_equal(load(&tree, "one", NULL, &list, &error), 0);
+		assert_int_equal(list.nr, 1);
+		assert_string_equal((const char *)list.modules[0].data, "updates/dkms/one.ko");
+		module_list_free(&list);
+		tree_destroy(&tree);
+	}
 }
 
 static void kernel_tells_its_release(void **state)
@@ -137,6 +208,9 @@ int main(void)
 		cmocka_unit_test(modules_come_in_load_order),
 		cmocka_unit_test(trouble_is_told),
 		cmocka_unit_test(strange_modules_are_survived),
+		cmocka_unit_test(modules_that_all_need_each_other_come_once),
+		cmocka_unit_test(long_chains_are_whole),
+		cmocka_unit_test(updates_go_before_the_kernels_own),
 		cmocka_unit_test(kernel_tells_its_release),
 	};
 

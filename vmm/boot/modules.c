@@ -10,7 +10,7 @@
 #include "base/file_map.h"
 #include "vmm/boot/unpack.h"
 
-#define DEPTH_MAX    16       /* of directories, and of modules that need modules */
+#define DEPTH_MAX    16       /* of directories */
 #define UNPACKED_MAX MIB(256) /* of one module, unpacked */
 #define NAME_BYTES   64
 #define DEPENDS      "depends="
@@ -18,6 +18,8 @@
 struct file {
 	char name[NAME_BYTES]; /* of the module */
 	char *path;            /* NULL: built in */
+	bool update;           /* goes before those that came with the kernel */
+	bool taken;            /* in the list of modules, or about to be */
 };
 
 struct tree {
@@ -45,9 +47,18 @@ static bool module_name(const char *path, char ret_name[NAME_BYTES])
 	return true;
 }
 
+static bool is_update(const struct tree *tree, const char *path)
+{
+	static const char dir[] = "/updates/";
+
+	return strncmp(path + strlen(tree->dir), dir, sizeof(dir) - 1) == 0;
+}
+
 /* Takes @path over, also on failure. */
 static int add_file(struct tree *tree, const char *name, char *path)
 {
+	struct file *file;
+
 	if (tree->nr == tree->room) {
 		unsigned room = tree->room ? 2 * tree->room : 1024;
 		struct file *files = realloc(tree->files, room * sizeof(*files));
@@ -59,8 +70,9 @@ static int add_file(struct tree *tree, const char *name, char *path)
 		tree->files = files;
 		tree->room = room;
 	}
-	strcpy(tree->files[tree->nr].name, name);
-	tree->files[tree->nr++].path = path;
+	file = &tree->files[tree->nr++];
+	*file = (struct file){ .path = path, .update = path && is_update(tree, path) };
+	strcpy(file->name, name);
 	return 0;
 }
 
@@ -117,12 +129,18 @@ static int add_builtin(struct tree *tree)
 	return r;
 }
 
-static const struct file *find(const struct tree *tree, const char *name)
+/* Of several that have the name, the one depmod(8) takes if it is not told otherwise. */
+static struct file *find(struct tree *tree, const char *name)
 {
-	for (unsigned i = 0; i < tree->nr; i++)
-		if (strcmp(tree->files[i].name, name) == 0)
-			return &tree->files[i];
-	return NULL;
+	struct file *found = NULL;
+
+	for (unsigned i = 0; i < tree->nr; i++) {
+		struct file *file = &tree->files[i];
+
+		if (strcmp(file->name, name) == 0 && (!found || (file->update && !found->update)))
+			found = file;
+	}
+	return found;
 }
 
 static void free_tree(struct tree *tree)
@@ -178,19 +196,11 @@ static const char *depends_of(const struct module *module)
 		       : "";
 }
 
-static bool has(const struct module_list *list, const char *name)
-{
-	for (unsigned i = 0; i < list->nr; i++)
-		if (strcmp(list->modules[i].name, name) == 0)
-			return true;
-	return false;
-}
+static int add_module(struct tree *tree, const char *name, struct module_list *list,
+		      struct error *error);
 
-static int add_module(const struct tree *tree, const char *name, struct module_list *list,
-		      unsigned depth, struct error *error);
-
-static int add_needed(const struct tree *tree, const struct module *module,
-		      struct module_list *list, unsigned depth, struct error *error)
+static int add_needed(struct tree *tree, const struct module *module, struct module_list *list,
+		      struct error *error)
 {
 	_cleanup_free_ char *names = strdup(depends_of(module));
 	char *rest = names, *name;
@@ -200,7 +210,7 @@ static int add_needed(const struct tree *tree, const struct module *module,
 		return error_set_errno(error, -ENOMEM, "cannot load modules");
 	while (r == 0 && (name = strsep(&rest, ",")))
 		if (*name)
-			r = add_module(tree, name, list, depth + 1, error);
+			r = add_module(tree, name, list, error);
 	return r;
 }
 
@@ -223,11 +233,11 @@ static int keep_module(struct module_list *list, const struct module *module, st
 	return 0;
 }
 
-static int add_module(const struct tree *tree, const char *wanted, struct module_list *list,
-		      unsigned depth, struct error *error)
+static int add_module(struct tree *tree, const char *wanted, struct module_list *list,
+		      struct error *error)
 {
 	struct module module = { 0 };
-	const struct file *file;
+	struct file *file;
 	char name[NAME_BYTES];
 	int r;
 
@@ -238,14 +248,15 @@ static int add_module(const struct tree *tree, const char *wanted, struct module
 	if (!file)
 		return error_set(error, -ENOENT, "the modules in '%s' have no '%s'", tree->dir,
 				 name);
-	/* A ring of modules that need each other is none that could be loaded. */
-	if (!file->path || has(list, name) || depth > DEPTH_MAX)
+	/* Modules in a ring, which need each other, are none that could be loaded; but it ends. */
+	if (!file->path || file->taken)
 		return 0;
+	file->taken = true;
 	module.name = strdup(name);
 	r = module.name ? read_module(file->path, &module, error)
 			: error_set_errno(error, -ENOMEM, "cannot load modules");
 	if (r == 0)
-		r = add_needed(tree, &module, list, depth, error);
+		r = add_needed(tree, &module, list, error);
 	if (r == 0)
 		r = keep_module(list, &module, error);
 	if (r < 0)
@@ -265,7 +276,7 @@ int module_list_load(const char *dir, const char *const *wanted, unsigned nr_wan
 	if (r < 0)
 		(void)error_set_errno(error, r, "cannot read the modules in '%s'", dir);
 	for (unsigned i = 0; r == 0 && i < nr_wanted; i++)
-		r = add_module(&tree, wanted[i], &list, 0, error);
+		r = add_module(&tree, wanted[i], &list, error);
 	free_tree(&tree);
 	if (r < 0) {
 		module_list_free(&list);

@@ -72,9 +72,12 @@ static void load_modules(void)
 	char list[TEXT_MAX], *rest = read_text("/" ROOTFS_LIST_FILE, list), *path;
 
 	while ((path = strsep(&rest, "\n"))) {
-		int fd = *path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+		int fd;
 
-		if (*path && syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST)
+		if (!*path)
+			continue;
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST))
 			say("cannot load the module %s: %s", path, strerror(errno));
 		if (fd >= 0)
 			(void)close(fd);
