@@ -20,6 +20,9 @@
 #define TIMEOUT_MS 30000
 #define LINE_LEN   200 /* of what it says, that is kept */
 
+/* QEMU's, as Debian has it.  The one in Rust that came after it has other options. */
+#define PROGRAM    "/usr/lib/qemu/virtiofsd"
+
 struct virtiofsd {
 	struct vhost_backend backend;
 	pid_t pid; /* 0: ended; the device's lock, once there is one */
@@ -144,18 +147,6 @@ static const struct vhost_backend_ops virtiofsd_ops = {
 
 /* ---- its start ---- */
 
-/* QEMU's has been replaced by one in Rust, which distributions put elsewhere. */
-static const char *find_program(void)
-{
-	static const char *const places[] = { "/usr/libexec/virtiofsd", "/usr/lib/virtiofsd",
-					      "/usr/lib/qemu/virtiofsd" };
-
-	for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
-		if (access(places[i], X_OK) == 0)
-			return places[i];
-	return NULL;
-}
-
 /* A socket that listens at @path, and one that is connected to it. */
 static int connect_at(const char *path, int *ret_listener, int *ret_socket)
 {
@@ -255,16 +246,16 @@ static int check_directory(const char *path, struct error *error)
 int virtiofsd_start(const struct virtiofsd_config *config, struct vhost_backend **ret_backend,
 		    struct error *error)
 {
-	const char *program = config->program ? config->program : find_program();
+	const char *program = config->program ? config->program : PROGRAM;
 	struct virtiofsd *fsd;
 	int r = check_directory(config->path, error);
 
 	if (r < 0)
 		return r;
-	if (!program)
+	if (!config->program && access(program, X_OK) < 0)
 		return error_set(
 			error, -ENOENT,
-			"cannot share '%s': virtiofsd is not installed (Debian 12: package "
+			"cannot share '%s': QEMU's virtiofsd is not installed (Debian 12: package "
 			"qemu-system-common)",
 			config->path);
 	fsd = calloc(1, sizeof(*fsd));

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * virtiofsd, the back-end of virtio-fs devices, as a process of ours: started for one directory, in
- * a jail (jail.h), and ended with the device or with us.  QEMU's and its successor in Rust both
- * will do.
+ * QEMU's virtiofsd, a back-end of virtio-fs devices, as a process of ours: started for one
+ * directory, in a jail (jail.h), and ended with the device or with us.
  *
  * Its mount namespace, not the good will of virtiofsd, makes a directory read-only, and keeps it to
  * that directory.  Main thread, but for what vhost_backend_ops says otherwise.
