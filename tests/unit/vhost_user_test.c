@@ -12,8 +12,9 @@
 #include "tests/support/mock_vhost.h"
 #include "tests/unit/cmocka_all.h"
 
+/* For all answers, those before the one that never comes, too. */
 #define PATIENT_MS   60000
-#define IMPATIENT_MS 50
+#define IMPATIENT_MS 3000
 
 struct fixture {
 	struct mock_ram ram;
@@ -264,6 +265,13 @@ static int error_of(enum mock_vhost_fault fault)
 	}
 }
 
+/* Silence takes its time, so it is met at one answer of each sort only. */
+static bool worth_a_try(enum mock_vhost_fault fault, enum vhost_user_type type)
+{
+	return fault != MOCK_VHOST_SILENT || type == VHOST_USER_GET_FEATURES ||
+	       type == VHOST_USER_SET_VRING_KICK;
+}
+
 static void faults_end_the_set_up(void **state)
 {
 	static const enum vhost_user_type types[] = {
@@ -279,7 +287,8 @@ static void faults_end_the_set_up(void **state)
 				     types[i] == VHOST_USER_SET_MEM_TABLE;
 
 			/* There is no wrong value for the others. */
-			if (fault == MOCK_VHOST_BAD_VALUE && !acked)
+			if ((fault == MOCK_VHOST_BAD_VALUE && !acked) ||
+			    !worth_a_try(fault, types[i]))
 				continue;
 			setup(&f);
 			f.mock.fault = fault;
@@ -305,6 +314,8 @@ static void faults_break_the_connection(void **state)
 		for (unsigned fault = 1; fault < MOCK_VHOST_NR_FAULTS; fault++) {
 			int error = error_of(fault), r;
 
+			if (!worth_a_try(fault, types[i]))
+				continue;
 			if (fault == MOCK_VHOST_BAD_VALUE && types[i] == VHOST_USER_GET_VRING_BASE)
 				error = -EPROTO;
 			setup(&f);
