@@ -7,7 +7,11 @@
  *
  * As root it has mount and PID namespaces.  A normal user cannot make these, and gets a user
  * namespace as well, where the user is root: with the user and group IDs that /etc/subuid and
- * /etc/subgid give, or with no other if the program can do without.
+ * /etc/subgid give, or with no other for a process without supplementary groups.
+ *
+ * The host's other files are in its mount namespace as well, as the user may use them.  It is the
+ * program that has to confine itself to the tree, as virtiofsd does: it makes that its root, and
+ * drops capabilities, before it listens to a guest.
  */
 #ifndef GLASSBOX_DEVICES_BACKEND_JAIL_H
 #define GLASSBOX_DEVICES_BACKEND_JAIL_H
@@ -22,7 +26,7 @@ struct jail_config {
 	char *const *argv; /* of the program; the first is its path; ends with NULL */
 	const char *path;  /* the directory tree, with what is mounted in it */
 	const char *root;  /* where the program finds it; see jail_find_root() */
-	bool read_only;    /* nobody in there can write to it */
+	bool read_only;    /* the tree is mounted so, and what is mounted in it */
 	int fd;            /* becomes JAIL_FD; borrowed */
 	int log;           /* becomes standard output and error; borrowed */
 };

@@ -4,8 +4,9 @@
  * those IDs that the administrator has given the user (subuid(5)), which takes the privileged
  * programs newuidmap(1) and newgidmap(1) to say.
  *
- * Without them the user is all alone, and may not even leave the groups of his login: a program
- * that insists on that, as virtiofsd does, starts for a user who is in no other group only.
+ * Without them the user is all alone, and may not leave any supplementary group: a program that
+ * insists on that, as virtiofsd does, starts only if there is none.  A login puts even the user's
+ * primary group among them, so that is for processes of a container or a service at most.
  */
 #include <fcntl.h>
 #include <pwd.h>

@@ -3,8 +3,9 @@
  * QEMU's virtiofsd, a back-end of virtio-fs devices, as a process of ours: started for one
  * directory, in a jail (jail.h), and ended with the device or with us.
  *
- * Its mount namespace, not the good will of virtiofsd, makes a directory read-only, and keeps it to
- * that directory.  Main thread, but for what vhost_backend_ops says otherwise.
+ * It is a mount that makes a directory read-only.  What keeps virtiofsd to that directory is what
+ * it does itself, before it listens to the guest: a root directory of its own, and few
+ * capabilities. Main thread, but for what vhost_backend_ops says otherwise.
  */
 #ifndef GLASSBOX_DEVICES_BACKEND_VIRTIOFSD_H
 #define GLASSBOX_DEVICES_BACKEND_VIRTIOFSD_H
