@@ -68,8 +68,10 @@ static int share_create(const struct virtio_options *options, const struct virti
 	r = virtio_fs_create(config, share->tag, backend, ret_vdev, &cause);
 	if (r == 0)
 		return 0;
+	/* Its last words tell why it hung up, and nothing else. */
 	(void)error_set(error, r, "cannot share '%s': virtiofsd: %s", share->path,
-			virtiofsd_last_words(backend, cause.message));
+			r == -ECONNRESET ? virtiofsd_last_words(backend, cause.message)
+					 : cause.message);
 	vhost_backend_destroy(backend);
 	return r;
 }
