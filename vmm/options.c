@@ -222,6 +222,8 @@ static void check_together(struct run_options *run, const struct argp_state *sta
 				   "--initrd out");
 	if (run->exec && !run->rootfs.path)
 		usage_error(state, "--exec needs --rootfs-share PATH");
+	if (run->exec && rootfs_is_left_to_init(run->append))
+		usage_error(state, "--exec is for the shell, and init= in --append leaves none");
 	if (run->exec && strlen(run->exec) > ROOTFS_COMMAND_MAX)
 		usage_error(state, "--exec has more than %d bytes", ROOTFS_COMMAND_MAX);
 	tag = virtio_share_twice(&run->virtio);

@@ -78,6 +78,9 @@ class RefusalTest(vmm.TestCase):
             (("-k", self.kernel, "more"), "'more'"),
             (("-k", self.kernel, "--", "more"), "'more'"),
             (("-k", self.kernel, "--wait-gdb"), "--wait-gdb needs --gdb"),
+            (("-k", self.kernel, "--exec", "true"), "--exec needs --rootfs-share"),
+            (("-k", self.kernel, "--rootfs-share", "/", "--exec", "true", "-a", "quiet init=/bin/sh"),
+             "--exec is for the shell, and init= in --append leaves none"),
         ):
             self.assert_refused(arguments, pattern, vmm.STATUS_USAGE)
 

@@ -224,6 +224,20 @@ static void console_is_added_to_the_command_line(void **state)
 	teardown(&f);
 }
 
+static void init_is_found_on_the_command_line(void **state)
+{
+	static const char *const with[] = { "init=/bin/sh", "quiet init=/sbin/init", "  init=/x  y",
+					    "a init= -- b" };
+	static const char *const without[] = { "",        " ",          "quiet",       "rdinit=/x",
+					       "x-init=", "-- init=/x", "a  -- init=", "init" };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(with); i++)
+		assert_true(rootfs_is_left_to_init(with[i]));
+	for (unsigned i = 0; i < ARRAY_SIZE(without); i++)
+		assert_false(rootfs_is_left_to_init(without[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +248,7 @@ int main(void)
 		cmocka_unit_test(kernel_has_to_be_there),
 		cmocka_unit_test(kernel_may_have_all_built_in),
 		cmocka_unit_test(console_is_added_to_the_command_line),
+		cmocka_unit_test(init_is_found_on_the_command_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

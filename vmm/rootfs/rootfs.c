@@ -200,6 +200,21 @@ static int write_archive(int fd, const struct rootfs_config *config, struct erro
 
 /* ---- */
 
+/* As init.c in the guest looks for it. */
+bool rootfs_is_left_to_init(const char *append)
+{
+	for (const char *word = append; *word; word += strspn(word, " ")) {
+		size_t len = strcspn(word, " ");
+
+		if (len == 2 && strncmp(word, "--", len) == 0)
+			break;
+		if (strncmp(word, "init=", 5) == 0)
+			return true;
+		word += len;
+	}
+	return false;
+}
+
 /* Who says nothing of a console wants to see the guest. */
 static char *make_cmdline(const char *append)
 {

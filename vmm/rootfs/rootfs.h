@@ -28,6 +28,9 @@ struct rootfs_options {
 int rootfs_parse(char *text, struct rootfs_options *ret_options, struct virtio_list *list,
 		 struct error *error) __must_check;
 
+/** rootfs_is_left_to_init() - does the kernel's command line @append say what runs, with init=? */
+bool rootfs_is_left_to_init(const char *append);
+
 struct rootfs_config {
 	const struct rootfs_options *options;
 	const struct virtio_list *devices;
