@@ -14,9 +14,6 @@
 /* Both indexes of a packed ring at 0, both wrap counters at 1 (2.8.1). */
 #define PACKED_RING_START 0x80008000u
 
-/* The number of queues is said by devices with a choice of it; others just have them. */
-#define QUEUES_NOT_SAID   0
-
 struct vhost_user {
 	int socket;
 	unsigned timeout_ms;
@@ -146,15 +143,6 @@ static int share_memory(struct vhost_user *front, const struct guest_mem *mem)
 				   .nr_fds = mem->nr_regions });
 }
 
-/* How many queues the back-end can serve. */
-static int count_queues(struct vhost_user *front, uint64_t *ret_count)
-{
-	*ret_count = QUEUES_NOT_SAID;
-	if (!(front->protocol & VHOST_USER_PROTOCOL_MQ))
-		return 0;
-	return ask_u64(front, VHOST_USER_GET_QUEUE_NUM, ret_count);
-}
-
 static int agree_on_protocol(struct vhost_user *front)
 {
 	uint64_t theirs;
@@ -175,7 +163,8 @@ static int agree_on_protocol(struct vhost_user *front)
 static int negotiate(struct vhost_user *front, const struct vhost_user_config *config,
 		     struct error *error)
 {
-	uint64_t queues = QUEUES_NOT_SAID;
+	/* Who cannot say how many has them. */
+	uint64_t queues = config->nr_queues;
 	int r;
 
 	r = ask_u64(front, VHOST_USER_GET_FEATURES, &front->features);
@@ -183,13 +172,13 @@ static int negotiate(struct vhost_user *front, const struct vhost_user_config *c
 		r = agree_on_protocol(front);
 	if (r == 0)
 		r = tell(front, (struct vhost_user_request){ .type = VHOST_USER_SET_OWNER });
-	if (r == 0)
-		r = count_queues(front, &queues);
+	if (r == 0 && (front->protocol & VHOST_USER_PROTOCOL_MQ))
+		r = ask_u64(front, VHOST_USER_GET_QUEUE_NUM, &queues);
 	if (r < 0)
 		return error_set(error, r, "%s", vhost_user_strerror(r));
 	if (!(front->features & VIRTIO_FEATURE_VERSION_1))
 		return error_set(error, -EOPNOTSUPP, "it does not know virtio 1");
-	if (queues != QUEUES_NOT_SAID && queues < config->nr_queues)
+	if (queues < config->nr_queues)
 		return error_set(error, -EOPNOTSUPP, "it serves %llu queues, not %u",
 				 (unsigned long long)queues, config->nr_queues);
 	r = share_memory(front, config->mem);

@@ -21,8 +21,6 @@
 #include "base/error.h"
 #include "base/guest_mem.h"
 
-#define VHOST_USER_MAX_QUEUES 256 /* an index has 8 bits */
-
 struct vhost_user_config {
 	const struct guest_mem *mem; /* each region is a shared mapping of a file */
 	int socket;                  /* connected, of type SOCK_STREAM */

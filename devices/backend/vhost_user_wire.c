@@ -102,8 +102,9 @@ int vhost_user_send(int socket, const struct vhost_user_request *request, int64_
 	return 0;
 }
 
-int vhost_user_check_reply(const struct vhost_user_header *header, enum vhost_user_type type,
-			   uint32_t size)
+/* Is it the header of the one reply that is right?  Return: 0 or -EPROTO. */
+static int check_reply(const struct vhost_user_header *header, enum vhost_user_type type,
+		       uint32_t size)
 {
 	uint32_t flags = header->flags & (VHOST_USER_VERSION_MASK | VHOST_USER_REPLY);
 
@@ -146,6 +147,6 @@ int vhost_user_receive(int socket, enum vhost_user_type type, void *ret_payload,
 	int r = receive_bytes(socket, &header, sizeof(header), deadline);
 
 	if (r == 0)
-		r = vhost_user_check_reply(&header, type, size);
+		r = check_reply(&header, type, size);
 	return r < 0 ? r : receive_bytes(socket, ret_payload, size, deadline);
 }

@@ -84,16 +84,6 @@ int vhost_user_send(int socket, const struct vhost_user_request *request, int64_
 	__must_check;
 
 /**
- * vhost_user_check_reply() - is it the header of the one reply that is right?
- * @type: of the request
- * @size: of the reply's payload
- *
- * Return: 0 or -EPROTO.
- */
-int vhost_user_check_reply(const struct vhost_user_header *header, enum vhost_user_type type,
-			   uint32_t size) __must_check;
-
-/**
  * vhost_user_receive() - wait for the reply to a request of @type
  * @ret_payload: @size bytes, also written to on failure
  *

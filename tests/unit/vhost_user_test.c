@@ -238,6 +238,11 @@ static void unfit_back_ends_are_refused(void **state)
 	assert_string_equal(f.error.message, "it serves 1 queues, not 2");
 	assert_int_equal(f.mock.tables, 0);
 	teardown(&f);
+
+	setup(&f);
+	f.mock.queues = 0;
+	assert_int_equal(connect_front(&f), -EOPNOTSUPP);
+	teardown(&f);
 }
 
 static void private_memory_is_not_shared(void **state)
