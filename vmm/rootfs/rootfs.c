@@ -17,7 +17,7 @@
 #include "vmm/suboptions.h"
 #include "vmm/virtio/kind.h"
 
-#define CONSOLE " console=ttyS0"
+#define CONSOLE "console=ttyS0"
 
 /* ---- the option ---- */
 
@@ -107,8 +107,8 @@ static void add_text(struct cpio *cpio, const char *name, const char *text)
 	cpio_add_file(cpio, name, 0644, text, strlen(text));
 }
 
-/* The modules, and the list of them; frees them. */
-static int add_modules(struct cpio *cpio, struct module_list *list, struct error *error)
+/* The modules, and the list of them. */
+static int add_modules(struct cpio *cpio, const struct module_list *list, struct error *error)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len;
@@ -222,7 +222,7 @@ static char *make_cmdline(const char *append)
 	char *cmdline;
 
 	/* In front: behind may be words that are not the kernel's. */
-	if (asprintf(&cmdline, "%s%s%s", has_console ? "" : &CONSOLE[1],
+	if (asprintf(&cmdline, "%s%s%s", has_console ? "" : CONSOLE,
 		     has_console || !*append ? "" : " ", append) < 0)
 		return NULL;
 	return cmdline;
