@@ -42,7 +42,6 @@ struct step {
 struct machine {
 	struct vhost_backend backend;
 	struct mock_vhost mock;
-	bool alive;
 	unsigned losts;
 	struct mock_ram ram;
 	struct loop *loop;
@@ -59,16 +58,14 @@ static void machine_kill(struct vhost_backend *backend)
 {
 	struct machine *m = container_of(backend, struct machine, backend);
 
-	if (m->alive)
-		mock_vhost_stop(&m->mock);
-	m->alive = false;
+	mock_vhost_stop(&m->mock);
 }
 
 static void machine_lost(struct vhost_backend *backend, int error)
 {
 	struct machine *m = container_of(backend, struct machine, backend);
 
-	must(error < 0 && !m->alive && m->losts++ == 0);
+	must(error < 0 && !m->mock.running && m->losts++ == 0);
 }
 
 static const struct vhost_backend_ops backend_ops = {
@@ -148,7 +145,6 @@ static void create(struct machine *m)
 	mock_vhost_init(&m->mock);
 	m->mock.idle = true;
 	mock_vhost_start(&m->mock);
-	m->alive = true;
 	m->backend = (struct vhost_backend){ .ops = &backend_ops,
 					     .socket = m->mock.front,
 					     .timeout_ms = 60000 };
@@ -173,11 +169,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	/* After a reset nobody has a ring. */
 	mock_mmio_write(m.dev, VIRTIO_MMIO_STATUS, 0);
-	for (unsigned q = 0; m.alive && q < QUEUES; q++)
+	for (unsigned q = 0; m.mock.running && q < QUEUES; q++)
 		must(!m.mock.rings[q].started);
 	turn(&m);
 	m.dev->ops->destroy(m.dev);
-	must(!m.alive && m.mock.bad_messages == 0);
+	must(!m.mock.running && m.mock.bad_messages == 0);
 	loop_destroy(m.loop);
 	return 0;
 }

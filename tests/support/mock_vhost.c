@@ -422,12 +422,16 @@ void mock_vhost_start(struct mock_vhost *mock)
 	must(mock->quit >= 0);
 	must(pthread_mutex_init(&mock->lock, NULL) == 0);
 	must(pthread_create(&mock->thread, NULL, run, mock) == 0);
+	mock->running = true;
 }
 
 void mock_vhost_stop(struct mock_vhost *mock)
 {
 	const uint64_t one = 1;
 
+	if (!mock->running)
+		return;
+	mock->running = false;
 	must(write(mock->quit, &one, sizeof(one)) == sizeof(one));
 	must(pthread_join(mock->thread, NULL) == 0);
 	forget_memory(mock);

@@ -49,7 +49,8 @@ struct mock_vhost {
 	bool idle;                     /* looks at rings when they are started, and serves none */
 	bool blocks_eventfds;          /* makes whoever reads the rings' eventfds wait */
 
-	int front; /* the front-end's end of the connection: the test's to hand on */
+	int front;    /* the front-end's end of the connection: the test's to hand on */
+	bool running; /* between start and stop; for the thread that calls these */
 
 	pthread_mutex_t lock; /* of what follows */
 	uint64_t chosen_features, chosen_protocol;
@@ -72,7 +73,8 @@ void mock_vhost_init(struct mock_vhost *mock);
 /** mock_vhost_start() - begin to listen at the other end of `front` */
 void mock_vhost_start(struct mock_vhost *mock);
 
-/** mock_vhost_stop() - like a process that is killed: it is gone when this returns; once */
+/** mock_vhost_stop() - like a process that is killed: it is gone when this returns; more than once
+ * is fine */
 void mock_vhost_stop(struct mock_vhost *mock);
 
 /** mock_vhost_say() - send what nobody asked for */

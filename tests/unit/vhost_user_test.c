@@ -348,10 +348,7 @@ static void hang_up_is_met_by_the_next_call(void **state)
 	mock_vhost_stop(&f.mock);
 	assert_int_equal(vhost_user_set_features(f.front, 0), -ECONNRESET);
 	expect_broken(&f, -ECONNRESET);
-	vhost_user_close(f.front);
-	assert_int_equal(close(f.kick), 0);
-	assert_int_equal(close(f.call), 0);
-	mock_ram_deinit(&f.ram);
+	teardown(&f);
 }
 
 /* An answer to nothing is not taken for one to the next question. */

@@ -30,7 +30,6 @@
 struct process {
 	struct vhost_backend backend;
 	struct mock_vhost mock;
-	bool alive;
 	unsigned kills, losts, destroyed;
 	int lost_by;
 };
@@ -55,16 +54,14 @@ static void process_kill(struct vhost_backend *backend)
 	struct process *process = to_process(backend);
 
 	process->kills++;
-	if (process->alive)
-		mock_vhost_stop(&process->mock);
-	process->alive = false;
+	mock_vhost_stop(&process->mock);
 }
 
 static void process_lost(struct vhost_backend *backend, int error)
 {
 	struct process *process = to_process(backend);
 
-	assert_false(process->alive);
+	assert_false(process->mock.running);
 	process->losts++;
 	process->lost_by = error;
 }
@@ -99,7 +96,6 @@ static int create_with_tag(struct fixture *f, const char *tag)
 	int r;
 
 	mock_vhost_start(&f->process.mock);
-	f->process.alive = true;
 	f->process.backend.socket = f->process.mock.front;
 	config.mem = &f->ram.mem;
 	config.loop = f->loop;
@@ -129,8 +125,7 @@ static void teardown(struct fixture *f)
 		destroy_and_null(f->dev);
 		assert_int_equal(f->process.destroyed, 1);
 	}
-	if (f->process.alive)
-		mock_vhost_stop(&f->process.mock);
+	mock_vhost_stop(&f->process.mock);
 	assert_int_equal(f->process.mock.bad_messages, 0);
 	loop_destroy(f->loop);
 	mock_ram_deinit(&f->ram);
@@ -269,7 +264,7 @@ static void fs_end_does_not_wait_for_requests(void **state)
 	destroy_and_null(f.dev);
 	f.dev = NULL;
 	assert_true(f.process.kills > 0);
-	assert_false(f.process.alive);
+	assert_false(f.process.mock.running);
 	assert_int_equal(f.process.mock.rings[1].stops, 0);
 	assert_int_equal(f.process.destroyed, 1);
 	loop_turns(f.loop, 2);
@@ -424,14 +419,12 @@ static void fs_goes_on_without_its_back_end(void **state)
 	assert_true(start(&f, FEATURES));
 	expect_works(&f, 1);
 	mock_vhost_stop(&f.process.mock);
-	f.process.alive = false;
 	expect_lost(&f, -ECONNRESET);
 	teardown(&f);
 
 	/* Before there was a driver. */
 	setup_created(&f);
 	mock_vhost_stop(&f.process.mock);
-	f.process.alive = false;
 	TURN_UNTIL(&f, f.process.losts);
 	assert_int_equal(status_of(&f), 0);
 	assert_false(start(&f, FEATURES));
@@ -448,7 +441,7 @@ static void fs_back_end_that_talks_too_much_is_killed(void **state)
 	assert_true(start(&f, FEATURES));
 	mock_vhost_say(&f.process.mock, "hello, hello, hello", 19);
 	write_status(&f, 0);
-	assert_false(f.process.alive);
+	assert_false(f.process.mock.running);
 	TURN_UNTIL(&f, f.process.losts);
 	assert_int_equal(f.process.lost_by, -EPROTO);
 	assert_false(start(&f, FEATURES));
@@ -472,7 +465,7 @@ static void fs_back_end_that_does_not_stop_is_killed(void **state)
 		assert_int_equal(create_with_tag(&f, "share"), 0);
 		assert_true(start(&f, FEATURES));
 		write_status(&f, 0);
-		assert_false(f.process.alive);
+		assert_false(f.process.mock.running);
 		assert_int_equal(status_of(&f), 0);
 		/* Now the user is told. */
 		TURN_UNTIL(&f, f.process.losts);
@@ -519,7 +512,7 @@ static void fs_back_end_that_refuses_is_lost(void **state)
 		assert_true(found_only("device-failed"));
 		assert_true(status_of(&f) & VIRTIO_CONFIG_S_NEEDS_RESET);
 		TURN_UNTIL(&f, f.process.losts);
-		assert_false(f.process.alive);
+		assert_false(f.process.mock.running);
 		assert_int_equal(f.process.lost_by, -EREMOTEIO);
 		teardown(&f);
 	}
