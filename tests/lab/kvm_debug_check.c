@@ -6,32 +6,20 @@
  *
  * Prints one line a check; exit status 0 if all passed, 1 if one failed, 77 without /dev/kvm.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/kvm.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "kvm_machine.h"
 
-#define MEMORY_SIZE    0x10000
-#define CODE_GPA       0x1000
-#define DATA_GPA       0x2000
+#define DATA_GPA      0x2000
 
 /* Debug registers: Intel SDM vol. 3, 18.2; AMD APM vol. 2, 13.1.1. */
-#define DR6_B0         (1u << 0)
-#define DR6_BS         (1u << 14)
-#define DR7_G0         (1u << 1)
-#define DR7_GE         (1u << 9)
-#define DR7_FIXED_1    (1u << 10)
-#define DR7_RW0_EXEC   (0u << 16)
-#define DR7_RW0_WRITE  (1u << 16)
-#define VECTOR_DB      1
-#define VECTOR_BP      3
-#define RFLAGS_FIXED_1 0x2
+#define DR6_B0        (1u << 0)
+#define DR6_BS        (1u << 14)
+#define DR7_G0        (1u << 1)
+#define DR7_GE        (1u << 9)
+#define DR7_FIXED_1   (1u << 10)
+#define DR7_RW0_EXEC  (0u << 16)
+#define DR7_RW0_WRITE (1u << 16)
+#define VECTOR_DB     1
+#define VECTOR_BP     3
 
 /* Offsets into CODE_GPA stand in the comments; checks below refer to them. */
 static const uint8_t code[] = {
@@ -43,63 +31,10 @@ static const uint8_t code[] = {
 	0xf4,             /* 8: hlt */
 };
 
-struct machine {
-	int vcpu;
-	struct kvm_run *run;
-	uint8_t *memory;
-};
-
-static void die(const char *what)
-{
-	fprintf(stderr, "kvm_debug_check: %s: %s\n", what, strerror(errno));
-	exit(errno == ENOENT ? 77 : 1);
-}
-
-static void machine_create(struct machine *m)
-{
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (kvm < 0)
-		die("/dev/kvm");
-	int vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	if (vm < 0)
-		die("KVM_CREATE_VM");
-	m->memory =
-		mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (m->memory == MAP_FAILED)
-		die("guest memory");
-	memcpy(m->memory + CODE_GPA, code, sizeof(code));
-	struct kvm_userspace_memory_region region = {
-		.memory_size = MEMORY_SIZE,
-		.userspace_addr = (uintptr_t)m->memory,
-	};
-	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) < 0)
-		die("KVM_SET_USER_MEMORY_REGION");
-	m->vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
-	if (m->vcpu < 0)
-		die("KVM_CREATE_VCPU");
-	int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	if (size < 0)
-		die("KVM_GET_VCPU_MMAP_SIZE");
-	m->run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
-	if (m->run == MAP_FAILED)
-		die("struct kvm_run");
-
-	struct kvm_sregs sregs;
-	if (ioctl(m->vcpu, KVM_GET_SREGS, &sregs) < 0)
-		die("KVM_GET_SREGS");
-	sregs.cs.base = 0;
-	sregs.cs.selector = 0;
-	if (ioctl(m->vcpu, KVM_SET_SREGS, &sregs) < 0)
-		die("KVM_SET_SREGS");
-}
-
 /* Run from an offset of the code, with that debugging on, until the next exit. */
 static void machine_run(struct machine *m, uint64_t offset, struct kvm_guest_debug debug)
 {
-	struct kvm_regs regs = { .rip = CODE_GPA + offset, .rflags = RFLAGS_FIXED_1 };
-
-	if (ioctl(m->vcpu, KVM_SET_REGS, &regs) < 0)
-		die("KVM_SET_REGS");
+	machine_set_regs(m, offset, 0);
 	if (ioctl(m->vcpu, KVM_SET_GUEST_DEBUG, &debug) < 0)
 		die("KVM_SET_GUEST_DEBUG");
 	if (ioctl(m->vcpu, KVM_RUN, 0) < 0)
@@ -135,7 +70,7 @@ int main(void)
 	struct machine m;
 	int failed = 0;
 
-	machine_create(&m);
+	machine_create(&m, code, sizeof(code));
 
 	machine_run(&m, 0,
 		    (struct kvm_guest_debug){

@@ -121,6 +121,11 @@ run ./cmpxchg_check </dev/null
 sed 's/^/    /' out
 check "the lab's processor keeps flags where it must" 0 "$status"
 
+cc -O2 -o kvm_window_check "$here/kvm_window_check.c"
+run --cpus 1 ./kvm_window_check </dev/null
+sed 's/^/    /' out
+check "the lab's processor loses no interrupt" 0 "$status"
+
 check "no process is left behind" "" "$(leftover_processes)"
 check "no file is left behind" "$work" "$(find "$TMPDIR" -mindepth 1 -maxdepth 1)"
 exit "$failed"
