@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 glassbox_unit_test(vmm_bus_test bus_test.c LIBS glassbox_vmm)
+glassbox_unit_test(vmm_control_commands_test control_commands_test.c LIBS glassbox_vmm virtio_test_support)
 glassbox_unit_test(vmm_control_request_test control_request_test.c LIBS glassbox_control)
 glassbox_unit_test(vmm_control_server_test control_server_test.c LIBS glassbox_control)
 glassbox_unit_test(vmm_panic_watch_test panic_watch_test.c LIBS glassbox_vmm)
