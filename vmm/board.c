@@ -222,6 +222,8 @@ fail:
 
 void board_release(struct board *board)
 {
+	/* Transports are on a bus, and whoever controls the machine may still look there. */
+	bus_clear(&board->vm->mmio);
 	machine_virtio_destroy(board->virtio);
 	board->virtio = NULL;
 	vm_discard_ram(board->vm);

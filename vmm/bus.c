@@ -25,6 +25,11 @@ int bus_add(struct bus *bus, uint64_t base, uint64_t len, struct device *dev)
 	return 0;
 }
 
+void bus_clear(struct bus *bus)
+{
+	bus->nr_ranges = 0;
+}
+
 static const struct bus_range *find_range(const struct bus *bus, uint64_t addr, unsigned len)
 {
 	unsigned low = 0, high = bus->nr_ranges;

@@ -31,6 +31,9 @@ struct bus {
  */
 int bus_add(struct bus *bus, uint64_t base, uint64_t len, struct device *dev) __must_check;
 
+/** bus_clear() - no device answers any more, whatever becomes of them; while no vCPU runs */
+void bus_clear(struct bus *bus);
+
 /**
  * bus_read() / bus_write() - one access of 1 to 8 bytes
  *

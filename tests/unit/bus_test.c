@@ -74,11 +74,29 @@ static void overlaps_and_overflows_are_refused(void **state)
 	assert_int_equal(bus_add(&bus, 0x100000, 1, &a.dev), -ENOSPC);
 }
 
+static void a_cleared_bus_has_no_devices(void **state)
+{
+	struct recorder a = { .dev = { .ops = &recorder_ops, .name = "a" } };
+	struct bus bus = { .space = TRACE_SPACE_MMIO };
+	uint32_t value = 0;
+
+	(void)state;
+	assert_int_equal(bus_add(&bus, 0x1000, 0x1000, &a.dev), 0);
+	bus_clear(&bus);
+	assert_null(bus_read(&bus, 0x1000, &value, 4));
+	assert_int_equal(value, UINT32_MAX);
+	assert_int_equal(a.reads, 0);
+	/* There is room again. */
+	assert_int_equal(bus_add(&bus, 0x1800, 0x1000, &a.dev), 0);
+	assert_ptr_equal(bus_read(&bus, 0x1800, &value, 4), &a.dev);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(accesses_reach_the_device_of_their_range),
 		cmocka_unit_test(overlaps_and_overflows_are_refused),
+		cmocka_unit_test(a_cleared_bus_has_no_devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,6 +154,22 @@ static void start_balloon(struct fixture *f)
 	offer_stats(f);
 }
 
+static void info_devices_of_a_machine_that_was_released(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	ask(&f, "{\"command\":\"info-devices\"}");
+	assert_non_null(strstr(reply(&f), "{\"name\":\"virtio-net0\",\"bus\":\"mmio\","
+					  "\"address\":\"0xfe002000\",\"type\":\"virtio-net\","
+					  "\"status\":[]}]"));
+	board_release(&f.board);
+	assert_answer(&f, "{\"command\":\"info-devices\"}",
+		      "{\"ok\":true,\"result\":{\"devices\":[]}}\n");
+	teardown(&f);
+}
+
 static void link_to_what_is_gone(void **state)
 {
 	static const char up[] = "{\"command\":\"link\",\"arguments\":"
@@ -203,7 +219,6 @@ static void set_link(struct fixture *f, const char *to, uint16_t expected)
 static void start_anew(struct fixture *f)
 {
 	board_release(&f->board);
-	f->board.vm->mmio.nr_ranges = 0;
 	plug_in(f);
 }
 
@@ -290,6 +305,7 @@ static void statistics_of_a_machine_that_resets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(info_devices_of_a_machine_that_was_released),
 		cmocka_unit_test(link_to_what_is_gone),
 		cmocka_unit_test(a_reset_brings_links_and_balloon_back),
 		cmocka_unit_test(statistics_come),
