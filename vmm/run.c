@@ -264,6 +264,9 @@ static void guest_stopped(void *ctx, const struct vm_stop *stop)
 
 	/* What the guest printed comes before what is said about it. */
 	consoles_flush(run->consoles);
+	/* The machine ends already: how is said, and nothing begins anew. */
+	if (run->cause)
+		return;
 	if (is_failed_breakpoint(run, stop)) {
 		breakpoint = *stop;
 		breakpoint.kind = VM_STOP_SWBREAK;
