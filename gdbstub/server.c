@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The session on a socket.  Loop thread.  Owns the listening socket, the client's and the session.
+ * The session on a socket.  Loop thread.  Owns the listener, the client's socket and the session.
  *
  * Bytes flow only as fast as both ends take them: while output waits for the client, nothing is
  * read, so neither side's buffer grows.
@@ -11,8 +11,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "base/address.h"
 #include "base/cleanup.h"
+#include "base/listener.h"
 #include "gdbstub/server.h"
 #include "gdbstub/session.h"
 
@@ -21,9 +21,7 @@
 struct gdb_server {
 	struct loop *loop; /* borrowed */
 	struct gdb_session *session;
-	char *address;
-	int listen_fd;
-	struct loop_source *listener;
+	struct listener *listener;
 	int client_fd; /* -EBADF: none */
 	struct loop_source *client;
 	uint32_t client_events;    /* what the loop watches for */
@@ -148,13 +146,11 @@ static bool client_is_gone(const struct gdb_server *server)
 	return poll(&pollfd, 1, 0) > 0;
 }
 
-static void on_connection(void *ctx, uint32_t events)
+static void on_connection(void *ctx)
 {
 	struct gdb_server *server = ctx;
-	_cleanup_close_ int fd =
-		accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	_cleanup_close_ int fd = listener_accept(server->listener);
 
-	(void)events;
 	/* A user who leaves and comes back at once is not a second client. */
 	if (server->client_fd >= 0 && client_is_gone(server))
 		drop_client(server);
@@ -188,17 +184,13 @@ int gdb_server_create(struct loop *loop, const char *address, struct gdb_target 
 	if (!server)
 		return error_set_errno(error, -ENOMEM, "cannot listen for gdb");
 	server->loop = loop;
-	server->listen_fd = -EBADF;
 	server->client_fd = -EBADF;
 	r = gdb_session_create(target, stopped, &server->session);
 	if (r < 0)
 		return error_set_errno(error, r, "cannot prepare a debugging session");
-	r = address_listen(address, &server->listen_fd, &server->address, error);
+	r = listener_create(loop, address, on_connection, server, &server->listener, error);
 	if (r < 0)
 		return r;
-	r = loop_add(loop, server->listen_fd, EPOLLIN, on_connection, server, &server->listener);
-	if (r < 0)
-		return error_set_errno(error, r, "cannot wait for gdb on '%s'", server->address);
 	*ret_server = TAKE_PTR(server);
 	return 0;
 }
@@ -208,20 +200,16 @@ void gdb_server_destroy(struct gdb_server *server)
 	if (!server)
 		return;
 	loop_remove(server->client);
-	loop_remove(server->listener);
+	listener_destroy(server->listener);
 	if (server->client_fd >= 0)
 		(void)close(server->client_fd);
-	if (server->listen_fd >= 0)
-		(void)close(server->listen_fd);
-	address_unlink(server->address);
 	gdb_session_destroy(server->session);
-	free(server->address);
 	free(server);
 }
 
 const char *gdb_server_address(const struct gdb_server *server)
 {
-	return server->address;
+	return listener_address(server->listener);
 }
 
 void gdb_server_report_stop(struct gdb_server *server, const struct gdb_stop *stop)

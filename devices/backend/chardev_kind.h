@@ -51,11 +51,11 @@ struct chardev {
 	struct byte_ring writing; /* gathered output on its way out, older than what is in out */
 	int in_fd;                /* -EBADF: no input */
 	bool in_polls; /* epoll refuses in_fd (a file, /dev/null): read whenever there is room */
-	int extra_fd;  /* the kind's own: listening socket, our end of the pty's slave */
-	struct loop_source *extra_source;
-	bool escape;      /* the kind's own: stdio interprets Ctrl-A */
-	bool escape_seen; /* Ctrl-A was the last byte */
-	bool hung_up;     /* a client has gone, and the receiver wasn't told yet */
+	int extra_fd;  /* the kind's own: our end of the pty's slave */
+	struct listener *listener; /* the kind's own, likewise */
+	bool escape;               /* the kind's own: stdio interprets Ctrl-A */
+	bool escape_seen;          /* Ctrl-A was the last byte */
+	bool hung_up;              /* a client has gone, and the receiver wasn't told yet */
 	bool told_connected;
 	struct char_size told_size;
 

@@ -3,11 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
+#include <string.h>
 
-#include "base/address.h"
 #include "base/cleanup.h"
+#include "base/listener.h"
 #include "devices/backend/chardev_kind.h"
 
 /* Has the client gone, so that it is only its last input that is still there? */
@@ -18,16 +17,17 @@ static bool has_hung_up(const struct chardev *chr)
 	return poll(&client, 1, 0) > 0 && (client.revents & POLLHUP);
 }
 
-static void on_client(void *ctx, uint32_t events)
+static void on_client(void *ctx)
 {
 	struct chardev *chr = ctx;
 	_cleanup_close_ int in_fd = -EBADF, out_fd = -EBADF;
 
-	(void)events;
 	/* Then the next one's turn comes; see unix_detached(). */
-	if (chardev_is_attached(chr) && has_hung_up(chr) && loop_modify(chr->extra_source, 0) == 0)
+	if (chardev_is_attached(chr) && has_hung_up(chr)) {
+		listener_hold(chr->listener, true);
 		return;
-	in_fd = accept4(chr->extra_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	}
+	in_fd = listener_accept(chr->listener);
 	if (in_fd < 0 || chardev_is_attached(chr))
 		return;
 	/* The two sides are watched and end on their own. */
@@ -40,34 +40,22 @@ static void on_client(void *ctx, uint32_t events)
 
 static int unix_open(struct chardev *chr, const char *path, struct error *error)
 {
-	_cleanup_free_ char *address = NULL;
-	int r;
-
-	if (asprintf(&address, "unix:%s", path) < 0) {
-		address = NULL;
+	if (asprintf(&chr->address, "unix:%s", path) < 0) {
+		chr->address = NULL;
 		return error_set_errno(error, -ENOMEM, "cannot listen on 'unix:%s'", path);
 	}
-	r = address_listen(address, &chr->extra_fd, &chr->address, error);
-	if (r < 0)
-		return r;
-	r = loop_add(chr->config.loop, chr->extra_fd, EPOLLIN, on_client, chr, &chr->extra_source);
-	if (r < 0)
-		return error_set_errno(error, r, "cannot listen on '%s'", address);
-	return 0;
+	return listener_create(chr->config.loop, chr->address, on_client, chr, &chr->listener,
+			       error);
 }
 
 static void unix_detached(struct chardev *chr)
 {
-	/* It changes what is there, and needs no memory. */
-	if (loop_modify(chr->extra_source, EPOLLIN) < 0)
-		return;
+	listener_hold(chr->listener, false);
 }
 
 static void unix_close(struct chardev *chr)
 {
-	loop_remove(chr->extra_source);
-	cleanup_close(&chr->extra_fd);
-	address_unlink(chr->address);
+	listener_destroy(chr->listener);
 }
 
 const struct chardev_kind chardev_unix = {

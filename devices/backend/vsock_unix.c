@@ -18,8 +18,8 @@
 #include <sys/timerfd.h>
 #include <sys/un.h>
 
-#include "base/address.h"
 #include "base/cleanup.h"
+#include "base/listener.h"
 #include "devices/backend/vsock_handshake.h"
 
 #define STREAM_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
@@ -49,13 +49,13 @@ struct unix_stream {
 struct unix_host {
 	struct vsock_host host;
 	struct loop *loop;
-	char *path, *address; /* PATH and unix:PATH */
+	char *path;
 	unsigned line_ticks, connect_ticks;
-	int listen_fd, timer_fd, wake_fd;
-	struct loop_source *listen_source, *timer_source, *wake_source;
+	struct listener *listener;
+	int timer_fd, wake_fd;
+	struct loop_source *timer_source, *wake_source;
 	struct unix_stream *waiting;
 	unsigned nr_programs; /* of `waiting`, those that have yet to say what they want */
-	bool accepts;         /* the listener is watched */
 	bool device_ticks;    /* the device wants ticks */
 	bool ticks;           /* the timer runs */
 };
@@ -75,7 +75,7 @@ static struct unix_stream *to_stream(struct vsock_stream *stream)
 /* The timer runs only while somebody waits for something. */
 static void update_timer(struct unix_host *host)
 {
-	bool on = host->device_ticks || host->waiting || !host->accepts;
+	bool on = host->device_ticks || host->waiting;
 	const struct timespec tick = { .tv_nsec = on ? VSOCK_TICK_MS * 1000000L : 0 };
 	const struct itimerspec when = { .it_interval = tick, .it_value = tick };
 
@@ -83,14 +83,6 @@ static void update_timer(struct unix_host *host)
 		return;
 	host->ticks = on;
 	(void)timerfd_settime(host->timer_fd, 0, &when, NULL);
-}
-
-static void set_accepts(struct unix_host *host, bool on)
-{
-	if (on == host->accepts || loop_modify(host->listen_source, on ? EPOLLIN : 0) < 0)
-		return;
-	host->accepts = on;
-	update_timer(host);
 }
 
 /* ---- streams that wait ---- */
@@ -129,7 +121,7 @@ static void stop_waiting(struct unix_stream *stream)
 		return;
 	unlink_from_list(stream);
 	host->nr_programs -= !stream->connects;
-	set_accepts(host, true);
+	listener_hold(host->listener, false);
 	update_timer(host);
 }
 
@@ -322,23 +314,19 @@ static void add_program(struct unix_host *host, int fd)
 		stream_destroy(stream);
 }
 
-static void on_listener(void *ctx, uint32_t events)
+static void on_program(void *ctx)
 {
 	struct unix_host *host = ctx;
+	int fd;
 
-	(void)events;
-	while (host->nr_programs < VSOCK_UNIX_MAX_WAITING) {
-		int fd = accept4(host->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd >= 0)
-			add_program(host, fd);
-		else if (errno == EAGAIN)
-			return;
-		else if (errno != EINTR && errno != ECONNABORTED)
-			break;
+	/* Too many of them: the others wait in the listener's queue. */
+	if (host->nr_programs == VSOCK_UNIX_MAX_WAITING) {
+		listener_hold(host->listener, true);
+		return;
 	}
-	/* Too many of them, or of descriptors: they wait in the listener's queue. */
-	set_accepts(host, false);
+	fd = listener_accept(host->listener);
+	if (fd >= 0)
+		add_program(host, fd);
 }
 
 /* ---- the host side as a whole ---- */
@@ -372,8 +360,6 @@ static void on_timer(void *ctx, uint32_t events)
 	if (read(host->timer_fd, &count, sizeof(count)) != sizeof(count))
 		return;
 	tick_waiting(host);
-	if (host->nr_programs < VSOCK_UNIX_MAX_WAITING)
-		set_accepts(host, true);
 	if (host->device_ticks)
 		host->host.guest->tick(host->host.ctx);
 	update_timer(host);
@@ -413,14 +399,11 @@ static void unix_destroy(struct vsock_host *base)
 
 	while (host->waiting)
 		stream_destroy(host->waiting);
-	loop_remove(host->listen_source);
+	listener_destroy(host->listener);
 	loop_remove(host->timer_source);
 	loop_remove(host->wake_source);
-	cleanup_close(&host->listen_fd);
 	cleanup_close(&host->timer_fd);
 	cleanup_close(&host->wake_fd);
-	address_unlink(host->address);
-	free(host->address);
 	free(host->path);
 	free(host);
 }
@@ -448,10 +431,7 @@ static int start(struct unix_host *host)
 	host->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (host->wake_fd < 0)
 		return -errno;
-	r = loop_add(host->loop, host->listen_fd, EPOLLIN, on_listener, host, &host->listen_source);
-	if (r == 0)
-		r = loop_add(host->loop, host->timer_fd, EPOLLIN, on_timer, host,
-			     &host->timer_source);
+	r = loop_add(host->loop, host->timer_fd, EPOLLIN, on_timer, host, &host->timer_source);
 	if (r == 0)
 		r = loop_add(host->loop, host->wake_fd, EPOLLIN, on_wake, host, &host->wake_source);
 	return r;
@@ -466,7 +446,7 @@ static int listen_at(struct unix_host *host, const char *path, struct error *err
 		address = NULL;
 		return error_set_errno(error, -ENOMEM, "cannot listen on 'unix:%s'", path);
 	}
-	return address_listen(address, &host->listen_fd, &host->address, error);
+	return listener_create(host->loop, address, on_program, host, &host->listener, error);
 }
 
 int vsock_unix_create(const struct vsock_unix_config *config, struct loop *loop,
@@ -488,8 +468,7 @@ int vsock_unix_create(const struct vsock_unix_config *config, struct loop *loop,
 	host->loop = loop;
 	host->line_ticks = config->line_ticks ? config->line_ticks : LINE_TICKS;
 	host->connect_ticks = config->connect_ticks ? config->connect_ticks : CONNECT_TICKS;
-	host->listen_fd = host->timer_fd = host->wake_fd = -EBADF;
-	host->accepts = true;
+	host->timer_fd = host->wake_fd = -EBADF;
 	r = listen_at(host, path, error);
 	if (r == 0) {
 		r = start(host);

@@ -3,8 +3,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "base/address.h"
 #include "base/cleanup.h"
+#include "base/listener.h"
 #include "vmm/control/server.h"
 
 /* What cannot be told by whom it is meant for: these lines are never a reply to a request. */
@@ -34,9 +34,7 @@ struct control_server {
 	struct loop *loop; /* borrowed */
 	const struct control_server_ops *ops;
 	void *ctx;
-	int listen_fd;
-	char *address;
-	struct loop_source *listener;
+	struct listener *listener;
 	struct control_client *clients;
 	unsigned nr_clients;
 };
@@ -200,14 +198,12 @@ static void on_client(void *ctx, uint32_t events)
 		serve(client);
 }
 
-static void on_connection(void *ctx, uint32_t events)
+static void on_connection(void *ctx)
 {
 	struct control_server *server = ctx;
-	_cleanup_close_ int fd =
-		accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	_cleanup_close_ int fd = listener_accept(server->listener);
 	_cleanup_free_ struct control_client *client = NULL;
 
-	(void)events;
 	if (fd < 0)
 		return;
 	if (server->nr_clients == CONTROL_MAX_CLIENTS) {
@@ -240,19 +236,14 @@ int control_server_create(struct loop *loop, const char *address,
 
 	if (!server)
 		return error_set_errno(error, -ENOMEM, "cannot make a control socket");
-	*server = (struct control_server){
-		.loop = loop, .ops = ops, .ctx = ctx, .listen_fd = -EBADF
-	};
+	*server = (struct control_server){ .loop = loop, .ops = ops, .ctx = ctx };
 	/* Whoever can connect has all power over the guest, and a port has no owner. */
 	if (strncmp(address, "unix:", 5) != 0)
 		return error_set_usage(error, "control socket '%s' is not of the form unix:PATH",
 				       address);
-	r = address_listen(address, &server->listen_fd, &server->address, error);
+	r = listener_create(loop, address, on_connection, server, &server->listener, error);
 	if (r < 0)
 		return r;
-	r = loop_add(loop, server->listen_fd, EPOLLIN, on_connection, server, &server->listener);
-	if (r < 0)
-		return error_set_errno(error, r, "cannot wait for clients on '%s'", address);
 	*ret_server = TAKE_PTR(server);
 	return 0;
 }
@@ -267,10 +258,6 @@ void control_server_destroy(struct control_server *server)
 		server->clients = client->next;
 		free_client(client);
 	}
-	loop_remove(server->listener);
-	if (server->listen_fd >= 0)
-		(void)close(server->listen_fd);
-	address_unlink(server->address);
-	free(server->address);
+	listener_destroy(server->listener);
 	free(server);
 }
