@@ -5,11 +5,22 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include "base/address.h"
 #include "base/cleanup.h"
 #include "base/size.h"
+
+int address_unix(const char *path, struct sockaddr_un *ret_addr, struct error *error)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	if (path[0] == '\0' || strlen(path) >= sizeof(addr.sun_path))
+		return error_set_usage(error, "socket path '%s' must have 1 to %zu characters",
+				       path, sizeof(addr.sun_path) - 1);
+	(void)strcpy(addr.sun_path, path);
+	*ret_addr = addr;
+	return 0;
+}
 
 /* True if something accepts connections at @addr. */
 static bool unix_is_live(const struct sockaddr_un *addr)
@@ -26,13 +37,12 @@ static bool unix_is_live(const struct sockaddr_un *addr)
 static int listen_unix(const char *path, int *ret_fd, struct error *error)
 {
 	_cleanup_close_ int fd = -EBADF;
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr;
 	struct stat st;
+	int r = address_unix(path, &addr, error);
 
-	if (path[0] == '\0' || strlen(path) >= sizeof(addr.sun_path))
-		return error_set_usage(error, "socket path '%s' must have 1 to %zu characters",
-				       path, sizeof(addr.sun_path) - 1);
-	(void)strcpy(addr.sun_path, path);
+	if (r < 0)
+		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return error_set_errno(error, -errno, "cannot make a unix socket");
@@ -48,8 +58,7 @@ static int listen_unix(const char *path, int *ret_fd, struct error *error)
 	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return error_set_errno(error, -errno, "cannot listen on 'unix:%s'", path);
 	if (chmod(path, 0600) < 0 || listen(fd, 8) < 0) {
-		int r = -errno;
-
+		r = -errno;
 		(void)unlink(path);
 		return error_set_errno(error, r, "cannot listen on 'unix:%s'", path);
 	}

@@ -3,6 +3,8 @@
 #ifndef GLASSBOX_BASE_ADDRESS_H
 #define GLASSBOX_BASE_ADDRESS_H
 
+#include <sys/un.h>
+
 #include "base/error.h"
 #include "base/util.h"
 
@@ -18,6 +20,10 @@
  */
 int address_listen(const char *address, int *ret_fd, char **ret_bound, struct error *error)
 	__must_check;
+
+/** address_unix() - the address of a unix socket.  Return: 0; -EINVAL with @error set: no path at
+ * all, or one that is too long */
+int address_unix(const char *path, struct sockaddr_un *ret_addr, struct error *error) __must_check;
 
 /** address_unlink() - remove the socket file that "unix:PATH" made; nothing for other addresses */
 void address_unlink(const char *address);

@@ -8,6 +8,7 @@ target_link_libraries(glassbox_control PUBLIC glassbox_compiler glassbox_base Pk
 # `glassbox ctl`, the other end.
 add_library(glassbox_ctl STATIC
     ctl.c
+    ctl_socket.c
     ctl_table.c
     ctl_text.c)
 target_link_libraries(glassbox_ctl PUBLIC glassbox_vmm PkgConfig::JANSSON)

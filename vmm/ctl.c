@@ -3,17 +3,14 @@
  * `glassbox ctl`: one request to the control socket of a running machine.  The machine decides what
  * may be done; here are the words for people, and what it answered.
  */
-#include <inttypes.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/size.h"
 #include "vmm/ctl.h"
+#include "vmm/ctl_socket.h"
 #include "vmm/ctl_text.h"
 #include "vmm/usage.h"
 
@@ -200,89 +197,13 @@ static char *make_request(const struct ctl_command *command, const char *const *
 	return line;
 }
 
-static int connect_to(const char *path, int *ret_fd, struct error *error)
-{
-	_cleanup_close_ int fd = -EBADF;
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-
-	if (strncmp(path, "unix:", 5) == 0)
-		path += 5;
-	if (path[0] == '\0' || strlen(path) >= sizeof(addr.sun_path))
-		return error_set_usage(error, "socket path '%s' must have 1 to %zu characters",
-				       path, sizeof(addr.sun_path) - 1);
-	(void)strcpy(addr.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return error_set_errno(error, -errno, "cannot make a unix socket");
-	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return error_set_errno(error, -errno, "no machine can be controlled at '%s'", path);
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
-static int send_line(int fd, const char *line, struct error *error)
-{
-	size_t len = strlen(line);
-
-	while (len > 0) {
-		ssize_t n = send(fd, line, len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_set_errno(error, -errno, "the machine does not listen");
-		line += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-/* Reads up to the end of the first line. */
-static int receive_line(int fd, char **ret_line, struct error *error)
-{
-	_cleanup_free_ char *line = NULL;
-	size_t len = 0, size = 0;
-	FILE *stream = open_memstream(&line, &size);
-
-	if (!stream)
-		return error_set_errno(error, -errno, "cannot read the answer");
-	for (;;) {
-		struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-		char buf[4096];
-		ssize_t n = poll(&pollfd, 1, ANSWER_SECONDS * 1000);
-
-		if (n > 0)
-			n = recv(fd, buf, sizeof(buf), 0);
-		else if (n == 0)
-			n = -1, errno = ETIMEDOUT;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			int r = n < 0 ? -errno : -ECONNRESET;
-
-			(void)fclose(stream);
-			return n < 0 ? error_set_errno(error, r, "the machine does not answer")
-				     : error_set(error, r, "the machine ended without an answer");
-		}
-		(void)fwrite(buf, 1, (size_t)n, stream);
-		len += (size_t)n;
-		if (memchr(buf, '\n', (size_t)n))
-			break;
-	}
-	if (fclose(stream) != 0 || size != len)
-		return error_set_errno(error, -ENOMEM, "cannot read the answer");
-	*ret_line = TAKE_PTR(line);
-	return 0;
-}
-
 static int ask(const char *path, const char *request, char **ret_reply, struct error *error)
 {
+	const int64_t deadline = ctl_deadline(ANSWER_SECONDS * 1000);
 	_cleanup_close_ int fd = -EBADF;
-	int r = connect_to(path, &fd, error);
+	int r = ctl_connect(path, deadline, &fd, error);
 
-	if (r == 0)
-		r = send_line(fd, request, error);
-	return r < 0 ? r : receive_line(fd, ret_reply, error);
+	return r < 0 ? r : ctl_exchange(fd, request, deadline, ret_reply, error);
 }
 
 static int show(const struct ctl_options *ctl, const struct ctl_command *command, const char *line)

@@ -6,6 +6,7 @@ glassbox_unit_test(vmm_control_server_test control_server_test.c LIBS glassbox_c
 glassbox_unit_test(vmm_panic_watch_test panic_watch_test.c LIBS glassbox_vmm)
 glassbox_unit_test(vmm_ram_test ram_test.c LIBS glassbox_vmm)
 glassbox_unit_test(vmm_virtio_options_test virtio_options_test.c LIBS glassbox_vmm)
+glassbox_unit_test(vmm_ctl_socket_test ctl_socket_test.c LIBS glassbox_ctl)
 glassbox_unit_test(vmm_ctl_text_test ctl_text_test.c LIBS glassbox_ctl)
 glassbox_unit_test(vmm_vm_test vm_test.c LIBS glassbox_vmm)
 # It looks for a program of this build.
