@@ -11,6 +11,7 @@
 #include "base/size.h"
 #include "vmm/ctl.h"
 #include "vmm/ctl_socket.h"
+#include "vmm/ctl_table.h"
 #include "vmm/ctl_text.h"
 #include "vmm/usage.h"
 
@@ -206,11 +207,18 @@ static int ask(const char *path, const char *request, char **ret_reply, struct e
 	return r < 0 ? r : ctl_exchange(fd, request, deadline, ret_reply, error);
 }
 
+static void print_refusal(const json_t *reply)
+{
+	const char *message = json_string_value(json_object_get(reply, "error"));
+	_cleanup_free_ char *text = strdup(message ? message : "the machine refused");
+
+	log_error("%s", text ? ctl_printable(text) : "out of memory");
+}
+
 static int show(const struct ctl_options *ctl, const struct ctl_command *command, const char *line)
 {
 	_cleanup_json_ json_t *reply = json_loads(line, 0, NULL);
 	const json_t *ok = json_object_get(reply, "ok");
-	const char *message = json_string_value(json_object_get(reply, "error"));
 
 	if (!json_is_boolean(ok)) {
 		log_error("what answers at '%s' is no machine of Glassbox", ctl->path);
@@ -221,7 +229,7 @@ static int show(const struct ctl_options *ctl, const struct ctl_command *command
 	else if (json_is_true(ok))
 		command->print(stdout, json_object_get(reply, "result"));
 	else
-		log_error("%s", message ? message : "the machine refused");
+		print_refusal(reply);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		log_error("cannot write the answer: %s", strerror(errno));
 		return CTL_STATUS_NO_ANSWER;

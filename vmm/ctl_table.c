@@ -3,8 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "vmm/ctl_table.h"
+
+/* C0, DEL and C1, of which U+0080 to U+009F have two bytes. */
+char *ctl_printable(char *text)
+{
+	for (unsigned char *at = (unsigned char *)text; *at; at++) {
+		if (*at < ' ' || *at == 0x7f)
+			*at = '?';
+		else if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+			at[0] = at[1] = '?';
+	}
+	return text;
+}
 
 static bool reserve(struct ctl_table *table)
 {
@@ -30,7 +41,7 @@ void ctl_table_add(struct ctl_table *table, const char *format, ...)
 	if (!reserve(table) || vasprintf(&cell, format, args) < 0)
 		table->failed = true;
 	else
-		table->cells[table->nr_cells++] = cell;
+		table->cells[table->nr_cells++] = ctl_printable(cell);
 	va_end(args);
 }
 

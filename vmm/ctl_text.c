@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "devices/virtio/balloon.h"
@@ -84,7 +84,10 @@ static const char *state_text(const json_t *result)
 
 void ctl_print_state(FILE *out, const json_t *result)
 {
-	(void)fprintf(out, "%s\n", state_text(result));
+	struct ctl_table table = { .nr_columns = 1 };
+
+	ctl_table_add(&table, "%s", state_text(result));
+	ctl_table_print(&table, out);
 }
 
 void ctl_print_status(FILE *out, const json_t *result)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What `glassbox ctl` prints of the results of commands.  Members that are missing are left out: a
- * machine may be of another version.
+ * What `glassbox ctl` prints of the results of commands.  What is not said there is shown as '?',
+ * '-', 0 or none: a machine may be of another version.
  */
 #ifndef GLASSBOX_VMM_CTL_TEXT_H
 #define GLASSBOX_VMM_CTL_TEXT_H

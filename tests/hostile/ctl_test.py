@@ -109,6 +109,12 @@ class CtlTest(vmm.TestCase):
         self.assertEqual(self.ctl(self.path, "balloon", "64").status, vmm.STATUS_OK)
         self.assertEqual(json.loads(self.requests[-1]), {"command": "balloon", "arguments": {"size": 64 << 20}})
 
+    def test_answers_that_control_terminals(self):
+        self.answer(b"{\"ok\":false,\"error\":\"a\\u001b[2Jb\\u0085\\r\\nc\"}\n",
+                    b"{\"ok\":true,\"result\":{\"state\":\"\\u001b]0;title\\u0007\"}}\n")
+        self.assert_fails(STATUS_REFUSED, r"a\?\[2Jb\?\?\?\?c$", self.path, "resume")
+        self.assertEqual(self.ctl(self.path, "resume").text(), "?]0;title?\n")
+
     def test_output_that_cannot_be_written(self):
         self.answer(b"{\"ok\":true,\"result\":{}}\n")
         ended = vmm.run(self.path, "status", command="ctl", prefix=("sh", "-c", 'exec "$@" >/dev/full', "sh"))

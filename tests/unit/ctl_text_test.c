@@ -174,6 +174,23 @@ static void stats(void **state)
 		       "free memory   1 MiB\n");
 }
 
+/* Nothing reaches the terminal that it would not show. */
+static void control_characters(void **state)
+{
+	char text[] = "\r\x1b[2J\x7f\xc2\x80\xc2\x9b"
+		      "1m \xc2\xa0\xc3\xa9\xe2\x82\xac\n";
+
+	(void)state;
+	assert_string_equal(ctl_printable(text), "??[2J?????1m \xc2\xa0\xc3\xa9\xe2\x82\xac?");
+	assert_printed(ctl_print_state, "{\"state\":\"\\u001b]0;x\\u0007\"}", "?]0;x?\n");
+	assert_printed(
+		ctl_print_devices,
+		"{\"devices\":[{\"name\":\"a\\nb\",\"bus\":\"\\u009b1m\",\"address\":\"\\t\","
+		"\"status\":[\"\\u001bc\"]}]}",
+		"DEVICE  BUS   ADDRESS  DRIVER\n"
+		"a?b     ??1m  ?        ?c\n");
+}
+
 /* A peer that is no machine may say anything. */
 static void nonsense(void **state)
 {
@@ -217,6 +234,7 @@ int main(void)
 		cmocka_unit_test(virtio_packed),
 		cmocka_unit_test(balloon),
 		cmocka_unit_test(stats),
+		cmocka_unit_test(control_characters),
 		cmocka_unit_test(nonsense),
 	};
 
