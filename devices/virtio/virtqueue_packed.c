@@ -218,14 +218,14 @@ static struct virtqueue_event event_of(const struct virtqueue *vq, enum virtqueu
 {
 	uint32_t word = __atomic_load_n((const uint32_t *)(void *)vq->host[area], __ATOMIC_ACQUIRE);
 
-	switch (EVENT_FLAGS(word)) {
-	case VIRTQ_EVENT_DISABLE: return (struct virtqueue_event){ .when = VIRTQUEUE_NOTIFY_OFF };
-	case VIRTQ_EVENT_DESC:
+	if (EVENT_FLAGS(word) == VIRTQ_EVENT_DISABLE)
+		return (struct virtqueue_event){ .when = VIRTQUEUE_NOTIFY_OFF };
+	/* As packed_wants_signal() takes it. */
+	if (EVENT_FLAGS(word) == VIRTQ_EVENT_DESC && vq->event_idx)
 		return (struct virtqueue_event){ .when = VIRTQUEUE_NOTIFY_AT,
 						 .index = EVENT_OFF(word),
 						 .wrap = EVENT_WRAP(word) };
-	default: return (struct virtqueue_event){ .when = VIRTQUEUE_NOTIFY_ON };
-	}
+	return (struct virtqueue_event){ .when = VIRTQUEUE_NOTIFY_ON };
 }
 
 /* One entry for each list, whose last descriptor has the ID that counts (2.8.6). */

@@ -236,6 +236,14 @@ static void inspect_packed_notifications(void **state)
 	assert_int_equal(info.interrupts.index, 2);
 	assert_true(info.interrupts.wrap);
 	queue_teardown(&f);
+
+	/* A driver that wants what it has not accepted: it is interrupted always. */
+	queue_setup(&f, 8, features & ~MOCK_F_EVENT_IDX);
+	mock_ring_want_after(&f.ring, 3);
+	look(&f);
+	assert_int_equal(info.kicks.when, VIRTQUEUE_NOTIFY_ON);
+	assert_int_equal(info.interrupts.when, VIRTQUEUE_NOTIFY_ON);
+	queue_teardown(&f);
 }
 
 static void inspect_a_device(void **state)
