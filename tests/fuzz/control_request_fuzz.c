@@ -31,7 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct control_error error;
 
 	if (control_request_parse((const char *)data, size, &request, &error) < 0) {
-		check_reply(control_reply_error(NULL, &error), NULL, false);
+		check_reply(control_reply_error(request.id, &error), request.id, false);
+		control_request_deinit(&request);
 		return 0;
 	}
 	must(request.command && json_is_object(request.arguments));

@@ -10,19 +10,29 @@ static struct control_error error;
 
 static int parse(const char *line, struct control_request *request)
 {
-	memset(request, 0, sizeof(*request));
+	memset(request, 0xff, sizeof(*request));
 	return control_request_parse(line, strlen(line), request, &error);
+}
+
+/* @id: what comes back, as JSON; "" if nothing does */
+static void assert_refused_with(const char *line, const char *message, const char *id)
+{
+	struct control_request request;
+	char *text;
+
+	assert_int_equal(parse(line, &request), -1);
+	text = request.id ? json_dumps(request.id, JSON_ENCODE_ANY) : strdup("");
+	assert_string_equal(text, id);
+	free(text);
+	control_request_deinit(&request);
+	assert_int_equal(error.code, CONTROL_BAD_REQUEST);
+	if (!strstr(error.message, message))
+		fail_msg("%s: %s", line, error.message);
 }
 
 static void assert_refused(const char *line, const char *message)
 {
-	struct control_request request;
-
-	assert_int_equal(parse(line, &request), -1);
-	assert_null(request.root);
-	assert_int_equal(error.code, CONTROL_BAD_REQUEST);
-	if (!strstr(error.message, message))
-		fail_msg("%s: %s", line, error.message);
+	assert_refused_with(line, message, "");
 }
 
 static void assert_line(char *line, const char *expected)
@@ -74,8 +84,22 @@ static void bad_requests(void **state)
 	assert_refused("{\"command\":\"a\",\"argument\":{}}", "but no 'argument'");
 	memset(deep, '[', sizeof(deep));
 	assert_int_equal(control_request_parse(deep, sizeof(deep), &request, &error), -1);
+	control_request_deinit(&request);
 	assert_int_equal(control_request_parse("{\"command\":\"a\"}\0", 16, &request, &error), -1);
+	control_request_deinit(&request);
 	assert_int_equal(control_request_parse("", 0, &request, &error), -1);
+	control_request_deinit(&request);
+}
+
+/* Of JSON that is no request, too, so that a client knows which one it was. */
+static void ids_of_bad_requests(void **state)
+{
+	(void)state;
+	assert_refused_with("{\"command\":1,\"id\":7}", "has a command", "7");
+	assert_refused_with("{\"id\":\"x\"}", "has a command", "\"x\"");
+	assert_refused_with("{\"command\":\"a\",\"arguments\":[],\"id\":-1}",
+			    "arguments are an object", "-1");
+	assert_refused_with("{\"command\":\"a\",\"more\":1,\"id\":0}", "but no 'more'", "0");
 }
 
 static void replies(void **state)
@@ -118,9 +142,8 @@ static void every_code_has_a_word(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_requests),
-		cmocka_unit_test(bad_requests),
-		cmocka_unit_test(replies),
+		cmocka_unit_test(good_requests),         cmocka_unit_test(bad_requests),
+		cmocka_unit_test(ids_of_bad_requests),   cmocka_unit_test(replies),
 		cmocka_unit_test(every_code_has_a_word),
 	};
 

@@ -43,43 +43,42 @@ static int check_members(const struct control_request *request, struct control_e
 					 "a request has a command, which is a string");
 	if (!json_is_object(request->arguments))
 		return control_error_set(error, CONTROL_BAD_REQUEST, "arguments are an object");
-	if (request->id && !json_is_string(request->id) && !json_is_integer(request->id))
-		return control_error_set(error, CONTROL_BAD_REQUEST,
-					 "an id is a string or an integer");
 	return 0;
+}
+
+static bool is_id(const json_t *id)
+{
+	return json_is_string(id) || json_is_integer(id);
 }
 
 int control_request_parse(const char *line, size_t len, struct control_request *ret_request,
 			  struct control_error *error)
 {
-	struct control_request request = { 0 };
+	struct control_request *request = ret_request;
 	json_error_t cause;
+	json_t *id;
 
-	request.root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &cause);
-	if (!request.root)
+	memset(request, 0, sizeof(*request));
+	request->root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &cause);
+	if (!request->root)
 		return control_error_set(error, CONTROL_BAD_REQUEST, "this is no JSON: %s",
 					 cause.text);
-	if (!json_is_object(request.root)) {
-		json_decref(request.root);
+	if (!json_is_object(request->root))
 		return control_error_set(error, CONTROL_BAD_REQUEST, "a request is an object");
-	}
-	request.command = json_string_value(json_object_get(request.root, "command"));
-	request.arguments = json_object_get(request.root, "arguments");
-	request.id = json_object_get(request.root, "id");
-	if (!request.arguments) {
-		request.arguments = json_object();
+	id = json_object_get(request->root, "id");
+	if (id && !is_id(id))
+		return control_error_set(error, CONTROL_BAD_REQUEST,
+					 "an id is a string or an integer");
+	request->id = id;
+	request->command = json_string_value(json_object_get(request->root, "command"));
+	request->arguments = json_object_get(request->root, "arguments");
+	if (!request->arguments) {
+		request->arguments = json_object();
 		/* Takes it over, on failure too. */
-		if (json_object_set_new(request.root, "arguments", request.arguments) < 0) {
-			json_decref(request.root);
+		if (json_object_set_new(request->root, "arguments", request->arguments) < 0)
 			return control_error_set(error, CONTROL_FAILED, "out of memory");
-		}
 	}
-	if (check_members(&request, error) < 0) {
-		json_decref(request.root);
-		return -1;
-	}
-	*ret_request = request;
-	return 0;
+	return check_members(request, error);
 }
 
 void control_request_deinit(struct control_request *request)

@@ -46,14 +46,15 @@ struct control_request {
 	json_t *root; /* owns the rest */
 	const char *command;
 	json_t *arguments; /* an object, perhaps an empty one */
-	json_t *id;        /* NULL: none */
+	json_t *id;        /* NULL: none that could come back */
 };
 
 /**
  * control_request_parse() - take a client's line apart
  * @line: @len bytes, any
  *
- * Return: 0, to be released by control_request_deinit(); or -1 with @error set.
+ * Return: 0; or -1 with @error set, and of @ret_request only the id is of use.  To be released by
+ * control_request_deinit() in either case.
  */
 int control_request_parse(const char *line, size_t len, struct control_request *ret_request,
 			  struct control_error *error) __must_check;
