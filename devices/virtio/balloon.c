@@ -65,14 +65,10 @@ static enum balloon_role role_of(const struct virtio_balloon *balloon, unsigned 
 
 static void give_back(struct virtio_balloon *balloon, uint64_t gpa, uint64_t len, uint64_t *counter)
 {
-	int r = guest_mem_discard(balloon->mem, gpa, len);
-
-	if (r == 0) {
+	if (guest_mem_discard(balloon->mem, gpa, len) == 0)
 		*counter += len;
-		return;
-	}
-	balloon->failures++;
-	balloon->last_error = r;
+	else
+		balloon->failures++;
 }
 
 static int compare_pages(const void *a, const void *b)
@@ -376,6 +372,5 @@ void virtio_balloon_get_state(struct virtio_dev *vdev, struct virtio_balloon_sta
 		.inflated = balloon->inflated,
 		.reported = balloon->reported,
 		.failures = balloon->failures,
-		.last_error = balloon->last_error,
 	};
 }

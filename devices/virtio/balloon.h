@@ -45,7 +45,6 @@ struct virtio_balloon_state {
 	bool has_driver; /* one that said DRIVER_OK */
 	/* Since the device was made: bytes given back, and attempts at which the host failed. */
 	uint64_t inflated, reported, failures;
-	int last_error; /* -errno of the last failure; 0: none */
 };
 
 /** virtio_balloon_get_state() - where it is now */

@@ -37,7 +37,6 @@ struct virtio_balloon {
 	struct virtio_balloon_config config;
 	struct balloon_job jobs[BALLOON_NR_QUEUES];
 	uint64_t inflated, reported, failures;
-	int last_error;
 
 	enum balloon_stats_state stats_state;
 	bool has_buffer;                  /* the one to ask with */
