@@ -89,7 +89,7 @@ struct vm {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a vCPU may go on, or must return */
 	bool ending;            /* under lock */
-	bool stop_posted;       /* under lock: events->stopped() is on its way */
+	bool stop_posted;       /* under lock: one of events is on its way, stopped or paused */
 	unsigned nr_running;    /* under lock: vCPUs that have not parked */
 	bool has_stop;          /* under lock */
 	struct vm_stop stop;    /* under lock: the first event since the resume, or a graver one */
