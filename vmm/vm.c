@@ -52,13 +52,13 @@ static int map_ram(struct vm *vm, uint64_t size, bool shared, struct error *erro
 
 static int give_ram_to_kvm(struct vm *vm, struct error *error)
 {
-	uint64_t low = MIN(vm->ram_size, BOOT_MMIO_HOLE_GPA), high = vm->ram_size - low;
-	uint8_t *ram = vm->ram;
-	int r;
+	int r = 0;
 
-	r = kvm_set_memory(&vm->kvm, 0, 0, low, ram);
-	if (r == 0 && high > 0)
-		r = kvm_set_memory(&vm->kvm, 1, BOOT_ABOVE_4G_GPA, high, ram + low);
+	for (unsigned i = 0; r == 0 && i < vm->mem.nr_regions; i++) {
+		const struct guest_mem_region *region = &vm->mem.regions[i];
+
+		r = kvm_set_memory(&vm->kvm, i, region->gpa, region->size, region->hva);
+	}
 	return r < 0 ? error_set_errno(error, r, "KVM refuses %" PRIu64 " MiB of guest memory",
 				       vm->ram_size >> 20)
 		     : 0;

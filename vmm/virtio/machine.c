@@ -55,10 +55,16 @@ static int plug_into_pci(struct machine_virtio *virtio, struct slot *slot, struc
 	return virtio_pci_create(&config, vdev, &slot->pci);
 }
 
+/* Of the next device over MMIO. */
+static uint64_t next_gpa(const struct machine_virtio *virtio)
+{
+	return ACPI_VIRTIO_MMIO_GPA + (uint64_t)virtio->nr_mmio * ACPI_VIRTIO_MMIO_STRIDE;
+}
+
 static int plug_into_mmio(struct machine_virtio *virtio, struct slot *slot, struct virtio_dev *vdev)
 {
 	const struct virtio_mmio_config config = {
-		.base = ACPI_VIRTIO_MMIO_GPA + (uint64_t)virtio->nr_mmio * ACPI_VIRTIO_MMIO_STRIDE,
+		.base = next_gpa(virtio),
 		.irq = irq_wire(&slot->irq, &virtio->config.vm->kvm,
 				acpi_virtio_mmio_gsi(virtio->nr_mmio)),
 		.doorbell = virtio->doorbells,
@@ -79,7 +85,8 @@ static int place(struct machine_virtio *virtio, struct slot *slot)
 				    virtio_pci_function(slot->pci));
 	}
 	place->transport = VIRTIO_TRANSPORT_MMIO;
-	place->gpa = ACPI_VIRTIO_MMIO_GPA + (uint64_t)virtio->nr_mmio++ * ACPI_VIRTIO_MMIO_STRIDE;
+	place->gpa = next_gpa(virtio);
+	virtio->nr_mmio++;
 	return bus_add(&virtio->config.vm->mmio, place->gpa, VIRTIO_MMIO_LEN, slot->mmio);
 }
 
