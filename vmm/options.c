@@ -177,19 +177,12 @@ static void add_virtio(struct run_options *run, const struct virtio_kind *kind, 
 
 static void check_balloon(const struct run_options *run, const struct argp_state *state)
 {
-	unsigned count = 0;
-
 	for (unsigned i = 0; i < run->virtio.nr; i++) {
 		const struct virtio_options *device = &run->virtio.devices[i];
 
-		if (device->kind != &virtio_kind_balloon)
-			continue;
-		if (device->balloon.size > run->memory)
+		if (device->kind == &virtio_kind_balloon && device->balloon.size > run->memory)
 			usage_error(state, "--balloon: size is more than the guest's memory");
-		count++;
 	}
-	if (count > 1)
-		usage_error(state, "--balloon: one is all that a guest's memory needs");
 }
 
 /* One console has the terminal: the serial port, unless another one was given it. */

@@ -128,20 +128,30 @@ static void test_commas(void **state)
 	assert_true(f.list.devices[0].disk.read_only);
 }
 
+static const struct balloon_options *parse_balloon(struct options_fixture *f, const char *text)
+{
+	memset(f, 0, sizeof(*f));
+	assert_int_equal(add(f, &virtio_kind_balloon, text), 0);
+	return &f->list.devices[0].balloon;
+}
+
 static void test_balloon(void **state)
 {
-	struct options_fixture f = { 0 };
+	struct options_fixture f;
+	const struct balloon_options *balloon = parse_balloon(&f, "");
 
 	(void)state;
-	assert_int_equal(add(&f, &virtio_kind_balloon, ""), 0);
-	assert_int_equal(f.list.devices[0].balloon.size, 0);
-	assert_false(f.list.devices[0].balloon.strict);
-	assert_int_equal(add(&f, &virtio_kind_balloon, "size=64,deflate-on-oom=off"), 0);
-	assert_int_equal(f.list.devices[1].balloon.size, MIB(64));
-	assert_true(f.list.devices[1].balloon.strict);
-	assert_int_equal(add(&f, &virtio_kind_balloon, "deflate-on-oom=on,size=12K"), 0);
-	assert_int_equal(f.list.devices[2].balloon.size, KIB(12));
-	assert_false(f.list.devices[2].balloon.strict);
+	assert_int_equal(balloon->size, 0);
+	assert_false(balloon->strict);
+	balloon = parse_balloon(&f, "size=64,deflate-on-oom=off");
+	assert_int_equal(balloon->size, MIB(64));
+	assert_true(balloon->strict);
+	balloon = parse_balloon(&f, "deflate-on-oom=on,size=12K");
+	assert_int_equal(balloon->size, KIB(12));
+	assert_false(balloon->strict);
+	assert_int_equal(add(&f, &virtio_kind_balloon, ""), -EINVAL);
+	assert_string_equal(f.error.message, "one is all that a guest's memory needs");
+	assert_int_equal(f.list.nr, 1);
 }
 
 static void test_mistakes(void **state)

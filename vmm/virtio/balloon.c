@@ -41,6 +41,14 @@ static int balloon_parse(char *text, struct virtio_options *options, struct erro
 	return *text ? suboptions_parse(text, suboptions, options, error) : 0;
 }
 
+static int balloon_join(struct virtio_options *device, const struct virtio_options *more,
+			struct error *error)
+{
+	(void)device;
+	(void)more;
+	return error_set_usage(error, "one is all that a guest's memory needs");
+}
+
 static int balloon_create(const struct virtio_options *options, const struct virtio_host *host,
 			  const struct virtio_dev_config *config, struct virtio_dev **ret_vdev,
 			  struct error *error)
@@ -65,5 +73,6 @@ static int balloon_create(const struct virtio_options *options, const struct vir
 const struct virtio_kind virtio_kind_balloon = {
 	.name = "virtio-balloon",
 	.parse = balloon_parse,
+	.join = balloon_join,
 	.create = balloon_create,
 };

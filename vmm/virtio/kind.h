@@ -24,8 +24,8 @@ struct virtio_kind {
 	/* As suboptions_parse(); fills what belongs to the kind, and the transport. */
 	int (*parse)(char *text, struct virtio_options *options, struct error *error);
 	/*
-	 * For a kind of which there is one device: @more goes into it.  Returns 0, or -EINVAL with
-	 * @error set.  NULL: each option is a device of its own.
+	 * For a kind of which there is one device: @more goes into it, if it can.  Returns 0, or
+	 * -EINVAL with @error set.  NULL: each option is a device of its own.
 	 */
 	int (*join)(struct virtio_options *device, const struct virtio_options *more,
 		    struct error *error);
