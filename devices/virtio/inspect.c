@@ -17,9 +17,7 @@ void virtqueue_inspect(const struct virtqueue *vq, struct virtqueue_info *ret_in
 	ret_info->packed = vq->layout == &virtqueue_packed;
 	ret_info->last_avail = vq->last_avail;
 	ret_info->used = vq->used;
-	for (unsigned head = 0; head <= UINT16_MAX; head++) {
-		if (ret_info->nr_in_flight == ARRAY_SIZE(ret_info->in_flight))
-			break;
+	for (unsigned head = 0; ret_info->nr_in_flight < vq->in_flight; head++) {
 		if (virtqueue_head_in_flight(vq, (uint16_t)head))
 			ret_info->in_flight[ret_info->nr_in_flight++] = (uint16_t)head;
 	}
