@@ -4,7 +4,6 @@
  * here is on the main thread, which runs the loop.
  */
 #include <signal.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 

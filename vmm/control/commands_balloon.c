@@ -5,7 +5,6 @@
  * The guest's driver collects statistics when it is asked to, and may never answer.  All clients
  * that want some share one question.
  */
-#include <inttypes.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>

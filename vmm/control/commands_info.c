@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Commands that look at devices: info-devices, info-virtio. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "devices/virtio/feature_names.h"
 #include "devices/virtio/inspect.h"

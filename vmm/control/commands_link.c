@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The command link: the cable of a network interface. */
-#include <errno.h>
 #include <string.h>
 
 #include "devices/virtio/net.h"
