@@ -67,7 +67,10 @@ static void a_file_can_be_mapped_twice_and_keeps_its_size(void **state)
 	assert_int_equal(ram_map(MIB(4), fd, &other), 0);
 	ram[MIB(4) - 1] = 42;
 	assert_int_equal(((uint8_t *)other)[MIB(4) - 1], 42);
+	/* Nobody who has the file can take memory away, or add to it. */
 	assert_int_equal(ftruncate(fd, 4096), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(ftruncate(fd, MIB(8)), -1);
 	assert_int_equal(errno, EPERM);
 	ram_unmap(ram, MIB(4));
 	ram_unmap(other, MIB(4));
