@@ -128,7 +128,7 @@ static int disk_create(const struct virtio_options *options, const struct virtio
 	const struct disk_options *disk = &options->disk;
 	struct virtio_dev_config dev = *config;
 	struct disk_backend *backend = NULL;
-	int r = open_disk(disk, host->loop, &backend, error);
+	int r = open_disk(disk, config->loop, &backend, error);
 
 	if (r < 0)
 		return r;

@@ -14,7 +14,6 @@
 
 /* What a device may want of its machine; lives as long as the device. */
 struct virtio_host {
-	struct loop *loop; /* serves the queues */
 	unsigned nr_vcpus;
 	struct consoles *consoles; /* has a line for each port of a console */
 };

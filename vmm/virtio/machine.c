@@ -146,7 +146,6 @@ int machine_virtio_create(const struct machine_virtio_config *config,
 		return error_set_errno(error, -ENOMEM, "cannot make the virtio devices");
 	virtio->config = *config;
 	virtio->host = (struct virtio_host){
-		.loop = config->loop,
 		.nr_vcpus = config->vm->nr_vcpus,
 		.consoles = config->consoles,
 	};

@@ -187,8 +187,9 @@ static int net_create(const struct virtio_options *options, const struct virtio_
 						.lost = interface_lost,
 						.ctx = (void *)(uintptr_t)net };
 	struct net_backend *backend = NULL;
-	int r = open_backend(net, host->loop, &backend, error);
+	int r = open_backend(net, config->loop, &backend, error);
 
+	(void)host;
 	if (r < 0)
 		return r;
 	if (memcmp(net->mac, no_mac, sizeof(no_mac)) == 0)

@@ -54,7 +54,7 @@ static int share_create(const struct virtio_options *options, const struct virti
 	const struct virtiofsd_config virtiofsd = {
 		.path = share->path,
 		.read_only = share->read_only,
-		.loop = host->loop,
+		.loop = config->loop,
 		.lost = share_lost,
 		/* It comes back as const. */
 		.ctx = (void *)(uintptr_t)share,
@@ -63,6 +63,7 @@ static int share_create(const struct virtio_options *options, const struct virti
 	struct error cause;
 	int r = virtiofsd_start(&virtiofsd, &backend, error);
 
+	(void)host;
 	if (r < 0)
 		return r;
 	r = virtio_fs_create(config, share->tag, backend, ret_vdev, &cause);

@@ -40,8 +40,9 @@ static int vsock_create(const struct virtio_options *options, const struct virti
 {
 	const struct vsock_unix_config unix_config = { .path = options->vsock.path };
 	struct vsock_host *backend = NULL;
-	int r = vsock_unix_create(&unix_config, host->loop, &backend, error);
+	int r = vsock_unix_create(&unix_config, config->loop, &backend, error);
 
+	(void)host;
 	if (r < 0)
 		return r;
 	r = virtio_vsock_create(config, options->vsock.cid, backend, ret_vdev);
