@@ -55,6 +55,9 @@ static const char *mount_tree(const struct jail_config *config)
 			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (tree < 0)
 		return "take hold of the directory";
+	/* Whatever the program can be made to do: it writes to nothing else. */
+	if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &read_only, sizeof(read_only)) < 0)
+		return "make the host's other files read-only";
 	if (config->read_only && mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &read_only,
 					       sizeof(read_only)) < 0)
 		return "make it read-only";

@@ -9,9 +9,9 @@
  * namespace as well, where the user is root: with the user and group IDs that /etc/subuid and
  * /etc/subgid give, or with no other for a process without supplementary groups.
  *
- * The host's other files are in its mount namespace as well, as the user may use them.  It is the
- * program that has to confine itself to the tree, as virtiofsd does: it makes that its root, and
- * drops capabilities, before it listens to a guest.
+ * The host's other files are in its mount namespace as well, as the user may read them; nobody
+ * can write to them there.  It is the program that has to confine itself to the tree, as virtiofsd
+ * does: it makes that its root, and drops capabilities, before it listens to a guest.
  */
 #ifndef GLASSBOX_DEVICES_BACKEND_JAIL_H
 #define GLASSBOX_DEVICES_BACKEND_JAIL_H

@@ -14,4 +14,5 @@ endforeach()
 target_link_libraries(virtio_blk_loop_test PRIVATE nbd_test_support)
 
 glassbox_unit_test(vhost_user_test vhost_user_test.c LIBS virtio_test_support)
+glassbox_unit_test(virtiofsd_start_test virtiofsd_start_test.c LIBS virtio_test_support)
 glassbox_unit_test(virtiofsd_test virtiofsd_test.c LIBS virtio_test_support)
