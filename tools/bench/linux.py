@@ -4,6 +4,7 @@ below Glassbox or below QEMU."""
 
 import json
 import os
+import pathlib
 import select
 import statistics
 import subprocess
@@ -69,8 +70,8 @@ def read_until(process, marker):
         data = os.read(process.stdout.fileno(), 65536) if readable else b""
         if not data:
             end(process)
-            raise Failed("the guest did not say '%s': ...%s" % (
-                marker.decode(), (said + process.stderr.read())[-300:].decode(errors="replace")))
+            raise Failed("the guest of %s did not say '%s': ...%s" % (
+                pathlib.Path(process.args[0]).name, marker.decode(), (said + process.stderr.read())[-300:].decode(errors="replace")))
         said += data
     return said
 
