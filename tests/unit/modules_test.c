@@ -135,7 +135,9 @@ static void long_chains_are_whole(void **state)
 	tree_create(&tree);
 	for (unsigned i = 0; i < NR; i++) {
 		(void)snprintf(name, sizeof(name), "m%02u.ko", i);
-		(void)snprintf(next, sizeof(next), i + 1 < NR ? "m%02u" : "", i + 1);
+		(void)snprintf(next, sizeof(next), "m%02u", i + 1);
+		if (i + 1 == NR)
+			next[0] = '\0';
 		tree_put_module(&tree, name, next, NULL);
 	}
 	assert_int_equal(load(&tree, "m00", NULL, &list, &error), 0);
