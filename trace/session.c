@@ -16,10 +16,10 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/monotonic.h"
 #include "trace/install_path.h"
 #include "trace/session.h"
 #include "trace/session_protocol.h"
@@ -37,14 +37,6 @@ struct trace_session {
 	pid_t helper; /* reaped by us */
 	int socket;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int check_empty(const char *dir, struct error *error)
 {
@@ -166,7 +158,7 @@ static int receive(const struct trace_session *session, int64_t deadline_ms,
 	struct pollfd poll_socket = { .fd = session->socket, .events = POLLIN };
 
 	for (;;) {
-		int64_t left = deadline_ms - now_ms();
+		int64_t left = deadline_ms - monotonic_ms();
 		ssize_t len;
 		int r;
 
@@ -195,7 +187,7 @@ static int receive(const struct trace_session *session, int64_t deadline_ms,
  */
 static int end_helper(struct trace_session *session, bool stays)
 {
-	int64_t deadline_ms = now_ms() + END_TIMEOUT_MS;
+	int64_t deadline_ms = monotonic_ms() + END_TIMEOUT_MS;
 	struct session_reply ignored;
 	int r, status = 0;
 	bool ended = false;
@@ -255,7 +247,7 @@ static int record_to(const char *path, uint64_t buffer_size, struct trace_sessio
 	r = start_helper(path, buffer_size, &session, error);
 	if (r < 0)
 		return r;
-	r = receive(session, now_ms() + START_TIMEOUT_MS, &reply);
+	r = receive(session, monotonic_ms() + START_TIMEOUT_MS, &reply);
 	if (r > 0 && reply.code == 0) {
 		*ret_session = session;
 		return 0;
@@ -309,7 +301,7 @@ int trace_session_stop(struct trace_session *session, struct trace_lost *ret_los
 	if (!session)
 		return 0;
 	(void)shutdown(session->socket, SHUT_WR);
-	r = receive(session, now_ms() + STOP_TIMEOUT_MS, &reply);
+	r = receive(session, monotonic_ms() + STOP_TIMEOUT_MS, &reply);
 	if (r > 0 && reply.code < 0)
 		r = error_set(error, reply.code, "%s", reply.error.message);
 	else if (r == 0)

@@ -4,28 +4,20 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/address.h"
 #include "base/cleanup.h"
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+#include "base/monotonic.h"
 
 int64_t ctl_deadline(unsigned ms)
 {
-	return now_ms() + ms;
+	return monotonic_ms() + ms;
 }
 
 /* Not less than a moment: 0 would be for ever to SO_SNDTIMEO. */
 static int64_t left_ms(int64_t deadline)
 {
-	return MAX(deadline - now_ms(), 1);
+	return MAX(deadline - monotonic_ms(), 1);
 }
 
 /* connect(2) and send(2) wait for the other side no longer than that, and fail with EAGAIN. */
@@ -94,7 +86,7 @@ static ssize_t receive(int fd, void *buf, size_t len, int64_t deadline)
 
 	do {
 		n = poll(&pollfd, 1, (int)left_ms(deadline));
-		if (n == 0 || (n < 0 && errno == EINTR && now_ms() >= deadline))
+		if (n == 0 || (n < 0 && errno == EINTR && monotonic_ms() >= deadline))
 			return -ETIMEDOUT;
 		if (n > 0)
 			n = recv(fd, buf, len, MSG_DONTWAIT);
@@ -118,7 +110,7 @@ static int receive_line(int fd, FILE *stream, int64_t deadline, struct error *er
 		len += (size_t)n;
 		if (len > CTL_ANSWER_MAX)
 			return error_set(error, -EMSGSIZE, "the machine's answer is too long");
-		if (now_ms() >= deadline)
+		if (monotonic_ms() >= deadline)
 			return error_set_errno(error, -ETIMEDOUT, "the machine does not answer");
 		if (fwrite(buf, 1, (size_t)n, stream) != (size_t)n)
 			return error_set_errno(error, -ENOMEM, "cannot read the answer");

@@ -15,9 +15,9 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/monotonic.h"
 #include "devices/backend/chardev_kind.h"
 
 #define INPUT_CAPACITY KIB(64)
@@ -359,25 +359,17 @@ struct char_backend chardev_backend(struct chardev *chr)
 	};
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* The end of the output, which tells why a machine died, is worth a moment's wait. */
 static void write_last_words(struct chardev *chr)
 {
-	int64_t deadline = now_ms() + LAST_WORDS_MS, left = LAST_WORDS_MS;
+	int64_t deadline = monotonic_ms() + LAST_WORDS_MS, left = LAST_WORDS_MS;
 	bool failed = false;
 
 	while (chr->out_fd >= 0 && chardev_flush_output(chr, &failed) && !failed && left > 0) {
 		struct pollfd ready = { .fd = chr->out_fd, .events = POLLOUT };
 
 		(void)poll(&ready, 1, (int)left);
-		left = deadline - now_ms();
+		left = deadline - monotonic_ms();
 	}
 }
 

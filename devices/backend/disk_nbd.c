@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/monotonic.h"
 #include "devices/backend/nbd_link.h"
 
 #define MAX_REQUESTS       128u
@@ -306,13 +307,13 @@ static void nbd_drain(struct disk_backend *disk)
 {
 	struct nbd_disk *nbd = to_nbd(disk);
 	unsigned limit = nbd->config.answer_ms, answers;
-	uint64_t deadline = nbd_link_now_ms() + limit;
+	int64_t deadline = monotonic_ms() + limit;
 	SCOPED_LOCK(&nbd->lock);
 
 	pump(nbd);
 	answers = nbd->answers;
 	while (nbd->in_flight) {
-		uint64_t now = nbd_link_now_ms();
+		int64_t now = monotonic_ms();
 
 		if (nbd->answers != answers) {
 			answers = nbd->answers;

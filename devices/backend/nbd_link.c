@@ -9,7 +9,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "base/monotonic.h"
 
 #define DEFAULT_MAX_DATA  MIB(32) /* if a server does not say: more makes some hang up */
 #define MAX_DATA          MIB(1)  /* lest one command keep the others waiting */
@@ -18,14 +19,6 @@
 #define KEEPALIVE_SECONDS 15
 #define KEEPALIVE_PROBES  3
 #define USER_TIMEOUT_MS   60000
-
-uint64_t nbd_link_now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* The last error of libnbd on this thread, without the function: "nbd_poll: connect: ...". */
 static void describe_error(const struct nbd_library *lib, char *buf, size_t len)
@@ -102,13 +95,13 @@ static int connect_uri(const struct nbd_link *link, const char *uri, unsigned ti
 		       struct error *error)
 {
 	const struct nbd_library *lib = &link->lib;
-	uint64_t deadline = nbd_link_now_ms() + timeout_ms;
+	int64_t deadline = monotonic_ms() + timeout_ms;
 	int r = begin(link, uri, error);
 
 	if (r < 0)
 		return r;
 	while (lib->aio_is_connecting(link->handle)) {
-		uint64_t now = nbd_link_now_ms();
+		int64_t now = monotonic_ms();
 
 		if (now >= deadline)
 			return error_set(error, -ETIMEDOUT, "no answer within %u s",

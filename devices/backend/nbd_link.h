@@ -66,7 +66,4 @@ int nbd_link_wait(struct nbd_link *link, int timeout_ms) __must_check;
  */
 uint32_t nbd_link_events(const struct nbd_link *link, bool in_flight);
 
-/** nbd_link_now_ms() - the clock of its time limits, ms */
-uint64_t nbd_link_now_ms(void);
-
 #endif

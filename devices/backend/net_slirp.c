@@ -21,6 +21,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/monotonic.h"
 #include "base/size.h"
 
 #define MTU_DEFAULT  1500u
@@ -110,11 +111,6 @@ static int64_t slirp_clock_get_ns(void *opaque)
 	(void)opaque;
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * MS_PER_S * NS_PER_MS + now.tv_nsec;
-}
-
-static int64_t now_ms(void)
-{
-	return slirp_clock_get_ns(NULL) / NS_PER_MS;
 }
 
 static void *slirp_timer_create(SlirpTimerId id, void *cb_opaque, void *opaque)
@@ -281,7 +277,7 @@ static void update(struct slirp_net *slirp)
 	slirp_pollfds_fill(slirp->slirp, &timeout_ms, add_poll, slirp);
 	for (int fd = 0; fd < slirp->nr_watches; fd++)
 		change_watch(slirp, fd);
-	deadline_ms = timeout_ms == UINT32_MAX ? NEVER : now_ms() + timeout_ms;
+	deadline_ms = timeout_ms == UINT32_MAX ? NEVER : monotonic_ms() + timeout_ms;
 	for (const struct timer *timer = slirp->timers; timer; timer = timer->next)
 		deadline_ms = MIN(deadline_ms, timer->expiry_ms);
 	if (deadline_ms != NEVER)
@@ -290,7 +286,7 @@ static void update(struct slirp_net *slirp)
 
 static void run_timers(struct slirp_net *slirp)
 {
-	int64_t now = now_ms();
+	int64_t now = monotonic_ms();
 	struct timer *timer, *next;
 
 	for (timer = slirp->timers; timer; timer = next) {

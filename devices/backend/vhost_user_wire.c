@@ -6,19 +6,12 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+#include "base/monotonic.h"
 
 int64_t vhost_user_deadline(unsigned timeout_ms)
 {
-	return now_ms() + timeout_ms;
+	return monotonic_ms() + timeout_ms;
 }
 
 /* Waits for @events.  A hang-up counts as one: the call that follows meets it. */
@@ -27,7 +20,7 @@ static int wait_until(int socket, short events, int64_t deadline)
 	struct pollfd pollfd = { .fd = socket, .events = events };
 
 	for (;;) {
-		int64_t left = MAX(deadline - now_ms(), 0);
+		int64_t left = MAX(deadline - monotonic_ms(), 0);
 		int n = poll(&pollfd, 1, (int)MIN(left, INT32_MAX));
 
 		if (n > 0)
