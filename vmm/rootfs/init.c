@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "vmm/rootfs/cmdline.h"
 #include "vmm/rootfs/layout.h"
 
 #define NEW_ROOT  "/root"
@@ -187,15 +188,11 @@ static void mount_modules(const char *release)
 /* The value of init= on the kernel's command line; NULL if there is none. */
 static const char *wanted_init(char text[TEXT_MAX])
 {
-	char *rest = read_text("/proc/cmdline", text), *word;
+	const char *init = rootfs_find_init(read_text("/proc/cmdline", text));
 
-	while ((word = strsep(&rest, " "))) {
-		if (strcmp(word, "--") == 0)
-			break;
-		if (strncmp(word, "init=", 5) == 0)
-			return word + 5;
-	}
-	return NULL;
+	if (init)
+		text[init - text + (ptrdiff_t)strcspn(init, " ")] = '\0';
+	return init;
 }
 
 /* A shell without a controlling terminal has no job control; /dev/console cannot be one. */

@@ -13,6 +13,7 @@
 #include "vmm/boot/cpio.h"
 #include "vmm/boot/kernel_release.h"
 #include "vmm/boot/modules.h"
+#include "vmm/rootfs/cmdline.h"
 #include "vmm/rootfs/layout.h"
 #include "vmm/suboptions.h"
 #include "vmm/virtio/kind.h"
@@ -200,19 +201,9 @@ static int write_archive(int fd, const struct rootfs_config *config, struct erro
 
 /* ---- */
 
-/* As init.c in the guest looks for it. */
 bool rootfs_is_left_to_init(const char *append)
 {
-	for (const char *word = append; *word; word += strspn(word, " ")) {
-		size_t len = strcspn(word, " ");
-
-		if (len == 2 && strncmp(word, "--", len) == 0)
-			break;
-		if (strncmp(word, "init=", 5) == 0)
-			return true;
-		word += len;
-	}
-	return false;
+	return rootfs_find_init(append) != NULL;
 }
 
 /* Who says nothing of a console wants to see the guest. */
