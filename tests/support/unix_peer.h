@@ -4,6 +4,7 @@
 #define GLASSBOX_TESTS_SUPPORT_UNIX_PEER_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -45,6 +46,16 @@ static inline int unix_peer_connect(const char *path)
 	r = -errno;
 	(void)close(fd);
 	return r;
+}
+
+/* The same for a test that does not wait, for its thread is the loop's, too. */
+static inline int unix_peer_connect_nonblocking(const char *path)
+{
+	int fd = unix_peer_connect(path);
+
+	must(fd >= 0);
+	must(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+	return fd;
 }
 
 static inline int unix_peer_listen(const char *path, int backlog)

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/support/unix_peer.h"
 #include "tests/unit/cmocka_all.h"
 #include "tests/unit/loop_fixture.h"
 #include "vmm/control/server.h"
@@ -92,13 +92,7 @@ static void teardown(struct fixture *f)
 
 static int client_open(const struct fixture *f)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-	(void)strcpy(addr.sun_path, f->path);
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	return fd;
+	return unix_peer_connect_nonblocking(f->path);
 }
 
 static void say(struct fixture *f, int fd, const char *text)

@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/support/gdb_client.h"
 #include "tests/support/gdb_machine.h"
+#include "tests/support/unix_peer.h"
 #include "tests/unit/cmocka_all.h"
+#include "tests/unit/loop_fixture.h"
 
 /* nop; nop; inc %rax; jmp to the start */
 static const uint8_t loop_code[] = { 0x90, 0x90, 0x48, 0xff, 0xc0, 0xeb, 0xf9 };
@@ -45,27 +46,13 @@ static int teardown(void **state)
 
 static int client_open(void)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-	(void)strcpy(addr.sun_path, socket_path);
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	return fd;
-}
-
-static void quit(void *ctx)
-{
-	loop_quit(ctx);
+	return unix_peer_connect_nonblocking(socket_path);
 }
 
 /* Lets the server and the machine do what there is to do. */
 static void turn(unsigned times)
 {
-	while (times-- > 0) {
-		assert_int_equal(loop_post(machine.loop, quit, machine.loop), 0);
-		assert_int_equal(loop_run(machine.loop), 0);
-	}
+	loop_turns(machine.loop, times);
 }
 
 static void send_all(int fd, const void *bytes, size_t len)

@@ -7,10 +7,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/cleanup.h"
 #include "devices/legacy/serial.h"
+#include "tests/support/unix_peer.h"
 #include "tests/unit/chardev_fixture.h"
 #include "tests/unit/device_fixture.h"
 
@@ -47,12 +47,7 @@ static void *run_loop(void *ctx)
 
 static int connect_client(const char *address)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", address + 5);
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	return fd;
+	return unix_peer_connect_nonblocking(address + strlen("unix:"));
 }
 
 /* Sends the pattern as fast as it is taken and checks what comes back. */
