@@ -70,7 +70,7 @@ int main(void)
 	struct machine m;
 	int failed = 0;
 
-	machine_create(&m, code, sizeof(code));
+	machine_create(&m, code, sizeof(code), false);
 
 	machine_run(&m, 0,
 		    (struct kvm_guest_debug){

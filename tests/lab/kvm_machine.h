@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #define RFLAGS_FIXED_1 0x2
 
 struct machine {
+	int vm;
 	int vcpu;
 	struct kvm_run *run;
 	uint8_t *memory;
@@ -30,15 +32,21 @@ static inline void die(const char *what)
 	exit(errno == ENOENT ? 77 : 1);
 }
 
-/* Made for good: the end of the process is its end. Exits with 77 without /dev/kvm, or with 1. */
-static inline void machine_create(struct machine *m, const uint8_t *code, size_t code_size)
+/*
+ * Made for good: the end of the process is its end. With KVM's interrupt controllers, or without.
+ * Exits with 77 without /dev/kvm, or with 1.
+ */
+static inline void machine_create(struct machine *m, const uint8_t *code, size_t code_size,
+				  bool irqchip)
 {
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm < 0)
 		die("/dev/kvm");
-	int vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	if (vm < 0)
+	m->vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	if (m->vm < 0)
 		die("KVM_CREATE_VM");
+	if (irqchip && ioctl(m->vm, KVM_CREATE_IRQCHIP, 0) < 0)
+		die("KVM_CREATE_IRQCHIP");
 	m->memory =
 		mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (m->memory == MAP_FAILED)
@@ -48,9 +56,9 @@ static inline void machine_create(struct machine *m, const uint8_t *code, size_t
 		.memory_size = MEMORY_SIZE,
 		.userspace_addr = (uintptr_t)m->memory,
 	};
-	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+	if (ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region) < 0)
 		die("KVM_SET_USER_MEMORY_REGION");
-	m->vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	m->vcpu = ioctl(m->vm, KVM_CREATE_VCPU, 0);
 	if (m->vcpu < 0)
 		die("KVM_CREATE_VCPU");
 	int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);

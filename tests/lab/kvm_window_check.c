@@ -72,7 +72,7 @@ int main(void)
 	time_t since;
 	long run, run_before = 0;
 
-	machine_create(&m, code, sizeof(code));
+	machine_create(&m, code, sizeof(code), false);
 	machine_set_regs(&m, 0, RFLAGS_IF);
 	start_timer();
 	since = now();

@@ -126,6 +126,13 @@ run --cpus 1 ./kvm_window_check </dev/null
 sed 's/^/    /' out
 check "the lab's processor loses no interrupt" 0 "$status"
 
+cc -O2 -mfxsr -pthread -o kvm_neighbour_check "$here/kvm_neighbour_check.c"
+for what in fpu lock; do
+    run --cpus 2 ./kvm_neighbour_check "$what" </dev/null
+    sed 's/^/    /' out
+    check "what another processor does ($what) leaves VMRUN alone" 0 "$status"
+done
+
 check "no process is left behind" "" "$(leftover_processes)"
 check "no file is left behind" "$work" "$(find "$TMPDIR" -mindepth 1 -maxdepth 1)"
 exit "$failed"
