@@ -8,7 +8,7 @@ add_library(virtio_test_support STATIC
     ${CMAKE_SOURCE_DIR}/tests/support/mock_virtio_device.c)
 target_link_libraries(virtio_test_support PUBLIC glassbox_compiler glassbox_devices)
 
-foreach(part ring hostile_ring device elsewhere mmio pci rng blk blk_loop blk_state balloon balloon_stats inspect net net_ctrl net_state net_loop console console_control console_loop fs)
+foreach(part ring hostile_ring hostile_driver device elsewhere mmio pci rng blk blk_loop blk_state balloon balloon_stats inspect net net_ctrl net_state net_loop console console_control console_loop fs)
     glassbox_unit_test(virtio_${part}_test virtio_${part}_test.c LIBS virtio_test_support)
 endforeach()
 target_link_libraries(virtio_blk_loop_test PRIVATE nbd_test_support)
