@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-foreach(part ring mmio pci blk balloon net console)
+foreach(part ring mmio pci rng blk balloon net console)
     glassbox_fuzz_target(virtio_${part}_fuzz virtio_${part}_fuzz.c
         ${CMAKE_SOURCE_DIR}/tests/support/fake_disk.c
         ${CMAKE_SOURCE_DIR}/tests/support/fake_net.c
