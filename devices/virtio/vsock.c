@@ -37,8 +37,7 @@ struct virtio_vsock {
 	struct vsock_table table;
 	struct virtio_vsock_hdr replies[MAX_REPLIES]; /* a ring; to packets without a connection */
 	unsigned first_reply, nr_replies;
-	bool tx_waits;    /* for room in `replies` */
-	bool interrupted; /* a TRANSPORT_RESET event is to be sent */
+	bool tx_waits; /* for room in `replies` */
 };
 
 static struct virtio_vsock *to_vsock(struct virtio_dev *vdev)
@@ -247,52 +246,15 @@ static void serve_tx(struct virtio_vsock *vsock)
 	virtio_dev_signal_queue(&vsock->vdev, VSOCK_TX_QUEUE);
 }
 
-/* ---- events ---- */
-
-static void send_event(struct virtio_vsock *vsock)
-{
-	const struct virtio_vsock_event event = { .id = VIRTIO_VSOCK_EVENT_TRANSPORT_RESET };
-	struct virtqueue *vq = virtio_dev_queue(&vsock->vdev, VSOCK_EVENT_QUEUE);
-	struct virtq_chain chain;
-
-	/* Buffers stay in the queue until they are needed. */
-	while (vsock->interrupted && virtqueue_pop(vq, &chain) > 0) {
-		size_t len = virtq_chain_write(&chain, 0, &event, sizeof(event));
-
-		if (len < sizeof(event))
-			finding(vsock, VSOCK_EVENT_QUEUE, VIRTIO_RULE_VSOCK_BUFFER, chain.in_len);
-		else
-			vsock->interrupted = false;
-		virtqueue_push(vq, &chain, (uint32_t)len);
-	}
-	virtio_dev_signal_queue(&vsock->vdev, VSOCK_EVENT_QUEUE);
-}
-
-void virtio_vsock_interrupt(struct virtio_dev *vdev)
-{
-	struct virtio_vsock *vsock = to_vsock(vdev);
-	SCOPED_LOCK(&vdev->lock);
-
-	vsock_conn_reset_all(&vsock->table);
-	vsock_conn_reap(&vsock->table);
-	vsock->nr_replies = 0;
-	if (!vdev->active)
-		return;
-	vsock->interrupted = true;
-	virtqueue_start_batch(virtio_dev_queue(vdev, VSOCK_EVENT_QUEUE));
-	send_event(vsock);
-}
-
 /* ---- the device ---- */
 
 static void vsock_queue_ready(struct virtio_dev *vdev, unsigned q)
 {
 	struct virtio_vsock *vsock = to_vsock(vdev);
 
-	if (q == VSOCK_EVENT_QUEUE) {
-		send_event(vsock);
+	/* Nothing happens here that a driver is to be told of (5.10.6.7): buffers stay there. */
+	if (q == VSOCK_EVENT_QUEUE)
 		return;
-	}
 	if (q == VSOCK_TX_QUEUE)
 		serve_tx(vsock);
 	deliver(vsock);
@@ -306,7 +268,6 @@ static void vsock_reset(struct virtio_dev *vdev)
 	vsock_conn_reset_all(&vsock->table);
 	vsock->nr_replies = 0;
 	vsock->tx_waits = false;
-	vsock->interrupted = false;
 	vsock->host->ops->wake(vsock->host);
 }
 

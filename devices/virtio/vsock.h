@@ -28,13 +28,4 @@
 int virtio_vsock_create(const struct virtio_dev_config *config, uint32_t guest_cid,
 			struct vsock_host *host, struct virtio_dev **ret_vdev) __must_check;
 
-/**
- * virtio_vsock_interrupt() - the guest goes on, but the host's sides of its connections are gone
- *
- * For who restores a machine, or moves it to another host: all connections end, and the driver is
- * told by a TRANSPORT_RESET event (5.10.6.7), as soon as there is a buffer for it.  A reset by the
- * driver needs no such event: a driver knows what it does.  On the loop's thread, without the lock.
- */
-void virtio_vsock_interrupt(struct virtio_dev *vdev);
-
 #endif

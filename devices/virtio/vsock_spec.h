@@ -58,15 +58,8 @@ enum virtio_vsock_op {
 };
 
 /* Flags of SHUTDOWN: who sends it will not do this any more (5.10.6.5). */
-#define VIRTIO_VSOCK_SHUTDOWN_RECEIVE      1
-#define VIRTIO_VSOCK_SHUTDOWN_SEND         2
-#define VIRTIO_VSOCK_SHUTDOWN_BOTH         3
-
-/* In the event queue (5.10.6.7). */
-#define VIRTIO_VSOCK_EVENT_TRANSPORT_RESET 0
-
-struct virtio_vsock_event {
-	uint32_t id;
-};
+#define VIRTIO_VSOCK_SHUTDOWN_RECEIVE 1
+#define VIRTIO_VSOCK_SHUTDOWN_SEND    2
+#define VIRTIO_VSOCK_SHUTDOWN_BOTH    3
 
 #endif

@@ -46,7 +46,6 @@ enum {
 	TICK,
 	WOKEN,
 	QUEUE_OFF,
-	INTERRUPT,
 	RESTART,
 	NR_ACTIONS,
 };
@@ -67,7 +66,6 @@ struct machine {
 	struct mock_ram ram;
 	struct mock_ring rings[NR_QUEUES];
 	struct fake_vsock_host host;
-	struct virtio_dev *vdev;
 	struct device *dev;
 	uint64_t features, tx, event, rx[RING_SIZE];
 	unsigned rx_of[MOCK_RING_MAX]; /* which of `rx` a chain is */
@@ -320,7 +318,6 @@ static void run_step(struct machine *m, const struct step *step)
 		mock_mmio_write(m->dev, VIRTIO_MMIO_QUEUE_READY, 0);
 		m->off[q] = true;
 		break;
-	case INTERRUPT: virtio_vsock_interrupt(m->vdev); break;
 	case RESTART: start(m); break;
 	default: act_as_host(m, step); break;
 	}
@@ -358,6 +355,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct machine m;
 	struct virtio_dev_config config = { .name = "fuzz" };
 	struct virtio_mmio_config mmio = { .base = 0xd0000000, .irq = { .set = set_line } };
+	struct virtio_dev *vdev;
 
 	if (!ram.bytes)
 		mock_ram_init(&ram);
@@ -365,8 +363,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	mock_ram_clear(&m.ram);
 	fake_vsock_host_init(&m.host);
 	config.mem = &m.ram.mem;
-	must(virtio_vsock_create(&config, CID, &m.host.host, &m.vdev) == 0);
-	must(virtio_mmio_create(&mmio, m.vdev, &m.dev) == 0);
+	must(virtio_vsock_create(&config, CID, &m.host.host, &vdev) == 0);
+	must(virtio_mmio_create(&mmio, vdev, &m.dev) == 0);
 	m.features = mock_mmio_offered(m.dev);
 	if (size && data[0] & 1)
 		m.features &= ~MOCK_F_PACKED;

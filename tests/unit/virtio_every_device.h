@@ -245,8 +245,6 @@ static inline void every_vsock_stir(struct every_machine *m, unsigned q)
 {
 	if (q == 0)
 		(void)fake_vsock_request(&m->vsock, 50);
-	if (q == 2)
-		virtio_vsock_interrupt(m->vdev);
 }
 
 static inline void every_vsock_works(struct every_machine *m)
@@ -275,7 +273,7 @@ static const struct every_device every_device[] = {
 	/* Ports have input, and control has news, once a driver has opened them. */
 	{ "ports", 0x3f, 0x2a, 12, every_ports_create, NULL, every_console_works },
 	{ "balloon", 0x17, 0x17, 16, every_balloon_create, NULL, every_balloon_works },
-	{ "vsock", 0x7, 0x7, 8, every_vsock_create, every_vsock_stir, every_vsock_works },
+	{ "vsock", 0x7, 0x3, 8, every_vsock_create, every_vsock_stir, every_vsock_works },
 };
 
 /* ---- the machine ---- */

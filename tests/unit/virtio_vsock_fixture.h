@@ -38,7 +38,6 @@ struct vsock_fixture {
 	struct mock_ring rings[NR_QUEUES];
 	struct recorded_irq irq;
 	struct fake_vsock_host host;
-	struct virtio_dev *vdev;
 	struct device *dev; /* the registers */
 	uint64_t rx_gpa[MOCK_RING_MAX], last_gpa, tx_gpa;
 	uint64_t features;
@@ -104,6 +103,7 @@ static inline void vsock_create(struct vsock_fixture *f)
 {
 	struct virtio_dev_config config = { .name = "virtio-vsock0" };
 	struct virtio_mmio_config mmio = { .base = 0xd0000000 };
+	struct virtio_dev *vdev;
 
 	memset(f, 0, sizeof(*f));
 	start_recording();
@@ -111,8 +111,8 @@ static inline void vsock_create(struct vsock_fixture *f)
 	fake_vsock_host_init(&f->host);
 	config.mem = &f->ram.mem;
 	mmio.irq = recorded_irq_line(&f->irq);
-	assert_int_equal(virtio_vsock_create(&config, CID, &f->host.host, &f->vdev), 0);
-	assert_int_equal(virtio_mmio_create(&mmio, f->vdev, &f->dev), 0);
+	assert_int_equal(virtio_vsock_create(&config, CID, &f->host.host, &vdev), 0);
+	assert_int_equal(virtio_mmio_create(&mmio, vdev, &f->dev), 0);
 }
 
 static inline void vsock_setup(struct vsock_fixture *f)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The socket device: queues that are full or empty, many connections, resets, events. */
+/* The socket device: queues that are full or empty, many connections, resets. */
 #include "tests/unit/virtio_vsock_fixture.h"
 
 #define BOTH        (VIRTIO_VSOCK_SHUTDOWN_RCV | VIRTIO_VSOCK_SHUTDOWN_SEND)
@@ -232,72 +232,6 @@ static void vsock_queue_reset_spares_connections(void **state)
 	vsock_teardown(&f);
 }
 
-static void add_event_buffer(struct vsock_fixture *f, uint32_t len)
-{
-	struct mock_buffer buffer = mock_buffer(&f->ram, len, true, 0xee);
-
-	assert_true(mock_ring_add(&f->rings[EVENT], &buffer, 1) >= 0);
-	kick(f, EVENT);
-}
-
-static bool event_came(struct vsock_fixture *f)
-{
-	struct vring_desc *desc;
-	const uint32_t *id;
-	uint32_t len;
-	uint16_t head;
-
-	if (!mock_ring_collect(&f->rings[EVENT], &head, &len))
-		return false;
-	assert_int_equal(len, sizeof(struct virtio_vsock_event));
-	desc = &f->rings[EVENT].desc[head];
-	id = mock_ram_at(&f->ram, desc->addr);
-	assert_int_equal(*id, VIRTIO_VSOCK_EVENT_TRANSPORT_RESET);
-	assert_int_equal(mock_mmio_acknowledge(f->dev), VIRTIO_MMIO_INT_VRING);
-	return true;
-}
-
-static void vsock_interruption_is_an_event(void **state)
-{
-	struct guest_conn conn;
-	struct vsock_fixture f;
-
-	(void)state;
-	vsock_setup(&f);
-	add_event_buffer(&f, 8);
-	(void)guest_connects(&f, &conn, 1);
-	/* A reset by the driver is none: it knows. */
-	vsock_start(&f, FEATURES);
-	fill_rx(&f, RX_SIZE);
-	fake_vsock_woken(&f.host);
-	add_event_buffer(&f, 8);
-	assert_false(event_came(&f));
-
-	(void)guest_connects(&f, &conn, 1);
-	(void)fake_vsock_request(&f.host, 2);
-	virtio_vsock_interrupt(f.vdev);
-	assert_int_equal(f.host.nr_open, 0);
-	assert_true(event_came(&f));
-	assert_false(event_came(&f));
-	/* Without a buffer it waits for one; twice is once. */
-	virtio_vsock_interrupt(f.vdev);
-	virtio_vsock_interrupt(f.vdev);
-	add_event_buffer(&f, 4);
-	assert_true(event_came(&f));
-	add_event_buffer(&f, 4);
-	assert_false(event_came(&f));
-	/* There is something to begin with again. */
-	while (!nothing_received(&f))
-		give_back(&f);
-	(void)guest_connects(&f, &conn, 1);
-	mock_mmio_write(f.dev, VIRTIO_MMIO_STATUS, 0);
-	virtio_vsock_interrupt(f.vdev);
-	vsock_start(&f, FEATURES);
-	add_event_buffer(&f, 4);
-	assert_false(event_came(&f));
-	vsock_teardown(&f);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,7 +243,6 @@ int main(void)
 		cmocka_unit_test(vsock_bytes_outlive_a_reset),
 		cmocka_unit_test(vsock_destroyed_with_everything_open),
 		cmocka_unit_test(vsock_queue_reset_spares_connections),
-		cmocka_unit_test(vsock_interruption_is_an_event),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
