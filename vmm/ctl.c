@@ -81,6 +81,7 @@ static const struct ctl_command commands[] = {
 	{ { "status" }, 0, "status", NULL, ctl_print_status },
 	{ { "pause" }, 0, "pause", NULL, ctl_print_state },
 	{ { "resume" }, 0, "resume", NULL, ctl_print_state },
+	{ { "power-button" }, 0, "power-button", NULL, ctl_print_nothing },
 	{ { "quit" }, 0, "quit", NULL, ctl_print_nothing },
 	{ { "info", "devices" }, 0, "info-devices", NULL, ctl_print_devices },
 	{ { "info", "virtio" }, 1, "info-virtio", device_argument, ctl_print_virtio },
@@ -133,6 +134,7 @@ static const struct argp argp = {
 	       "  status               what runs, and whether it does\n"
 	       "  pause                hold all vCPUs\n"
 	       "  resume               let them run on\n"
+	       "  power-button         ask the guest to shut down\n"
 	       "  quit                 end the machine\n"
 	       "  info devices         the devices and where they are\n"
 	       "  info virtio DEVICE   status, features and queues of a virtio device\n"

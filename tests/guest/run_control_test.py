@@ -175,7 +175,7 @@ class ControlTest(vmm.TestCase):
         process = self.boot(DOTS)
         client = self.connect()
         self.assert_refused("unknown-command", "no command 'frobnicate'", client, "frobnicate")
-        for command in ("status", "pause", "resume", "quit"):
+        for command in ("status", "pause", "resume", "power-button", "quit"):
             self.assert_refused("bad-argument", "^arguments: ", client, command, now=True)
         client.send_line(b"status")
         self.assertEqual(client.receive()["code"], "bad-request")
@@ -366,6 +366,7 @@ class ControlTest(vmm.TestCase):
         self.assertEqual(client.call("status")["state"], "dead")
         self.assert_refused("refused", "the guest is dead", client, "pause")
         self.assert_refused("refused", "the guest is dead", client, "resume")
+        self.assert_refused("refused", "the guest is dead", client, "power-button")
         client.call("quit")
         self.assertEqual(process.finish(), vmm.STATUS_TRIPLE_FAULT, process.describe())
 

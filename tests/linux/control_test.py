@@ -97,6 +97,20 @@ class ControlTest(linux_guest.LinuxTest):
                            f"the guest sees the link {state}")
         guest.power_off()
 
+    def test_power_button(self):
+        """Linux counts each press, also one that comes while the machine is paused."""
+        guest = Guest(self, modules=("button",))
+        def presses():
+            return int(guest.run("cat /sys/firmware/acpi/interrupts/ff_pwr_btn").split()[0])
+        self.assertEqual(presses(), 0)
+        self.assertEqual(guest.ctl("power-button"), "")
+        vmm.wait_until(lambda: presses() == 1, "the guest counts a press")
+        guest.ctl("pause")
+        guest.ctl("power-button")
+        guest.ctl("resume")
+        vmm.wait_until(lambda: presses() == 2, "the guest counts another")
+        guest.power_off()
+
     def test_pauses(self):
         """The guest's clocks go on, and none of its watchdogs barks: the one for soft lockups would after 2 seconds."""
         guest = self.boot("-c", 2, append="watchdog_thresh=1")

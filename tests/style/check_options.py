@@ -38,7 +38,7 @@ def options_in(text):
 def commands_in(text):
     """The words of each command that a program lists: ("info", "devices")."""
     listed = re.search(r"^Commands:\n((?:  .*\n)+)", text, re.MULTILINE)
-    return {tuple(re.match(r"  ([a-z]+(?: [a-z]+)*)\b", line)[1].split())
+    return {tuple(re.match(r"  ([a-z-]+(?: [a-z]+)*)\b", line)[1].split())
             for line in listed[1].splitlines()} if listed else set()
 
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands about the machine as a whole: status, pause, resume, quit. */
+/* Commands about the machine as a whole: status, pause, resume, power button, quit. */
 #include <unistd.h>
 
+#include "devices/legacy/pm.h"
 #include "vmm/config.h"
 #include "vmm/control/commands.h"
 
@@ -100,6 +101,22 @@ static int run_resume(struct control_call *call, json_t **ret_result, struct con
 	return CONTROL_DONE;
 }
 
+/* What comes of it is the guest's affair; a paused one learns of it when it goes on. */
+static int run_power_button(struct control_call *call, json_t **ret_result,
+			    struct control_error *error)
+{
+	const struct control_machine *machine = call->control->machine;
+
+	if (control_arguments(call, error, "{}") < 0)
+		return -1;
+	if (machine->dead)
+		return control_error_set(error, CONTROL_REFUSED,
+					 "the guest is dead: it does not see its power button");
+	pm_press_power_button(machine->board->pm);
+	*ret_result = json_object();
+	return CONTROL_DONE;
+}
+
 static int run_quit(struct control_call *call, json_t **ret_result, struct control_error *error)
 {
 	const struct control_machine *machine = call->control->machine;
@@ -116,5 +133,7 @@ const struct control_command control_commands_machine[] = {
 	{ "pause", run_pause },
 	{ "resume", run_resume },
 	{ "quit", run_quit },
+	/* Unlike that, it leaves the end to the guest. */
+	{ "power-button", run_power_button },
 	{ 0 },
 };
