@@ -204,8 +204,3 @@ void pci_function_set_intx(struct pci_function *fn, bool level)
 	fn->intx_wanted = level;
 	drive_intx_locked(fn);
 }
-
-bool pci_function_is_bus_master(const struct pci_function *fn)
-{
-	return pci_config_get(&fn->config, PCI_COMMAND, 2) & PCI_COMMAND_MASTER;
-}

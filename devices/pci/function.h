@@ -142,7 +142,4 @@ void pci_function_reset(struct pci_function *fn);
  */
 void pci_function_set_intx(struct pci_function *fn, bool level);
 
-/** pci_function_is_bus_master() - may it access memory?  Under the host bridge's lock. */
-bool pci_function_is_bus_master(const struct pci_function *fn);
-
 #endif

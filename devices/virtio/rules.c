@@ -96,16 +96,6 @@ static const struct rule rules[] = {
 };
 _Static_assert(ARRAY_SIZE(rules) == VIRTIO_RULE_COUNT, "a name for each rule");
 
-const char *virtio_rule_name(enum virtio_rule rule)
-{
-	return rules[rule].name;
-}
-
-const char *virtio_rule_section(enum virtio_rule rule)
-{
-	return rules[rule].section;
-}
-
 void virtio_finding(const char *device, unsigned queue, enum virtio_rule rule, uint64_t detail)
 {
 	trace_virtio_finding(device, queue, rules[rule].name, rules[rule].section, detail);

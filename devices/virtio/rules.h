@@ -102,12 +102,6 @@ enum virtio_rule {
 /* In place of a queue's number where none is meant. */
 #define VIRTIO_NO_QUEUE TRACE_NO_QUEUE
 
-/** virtio_rule_name() - the rule's name in traces, e.g. "chain-length" */
-const char *virtio_rule_name(enum virtio_rule rule);
-
-/** virtio_rule_section() - where in the specification it stands, e.g. "2.7.5.2" */
-const char *virtio_rule_section(enum virtio_rule rule);
-
 /**
  * virtio_finding() - leave a finding in the trace
  * @device: the device's name
