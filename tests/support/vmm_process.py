@@ -226,12 +226,31 @@ class TestCase(unittest.TestCase):
         self.assertEqual(vmm.finish(), STATUS_SIGNALLED + number, vmm.describe())
 
 
+class PromptResult(unittest.TextTestResult):
+    """Says at once what went wrong: a later test that hangs until it is killed would take that with it."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.said = [0, 0]
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        self.printErrors()
+
+    def printErrors(self):
+        for i, what in enumerate((self.failures, self.errors)):
+            for test, text in what[self.said[i]:]:
+                self.stream.writeln(f"{test}: {text}")
+            self.said[i] = len(what)
+        self.stream.flush()
+
+
 def main():
     """Run the tests of the calling module; status 77 if all of them were skipped."""
     if not GLASSBOX.exists():
         print(f"skipped: {GLASSBOX} is not built")
         sys.exit(STATUS_SKIPPED)
-    program = unittest.main(exit=False, verbosity=2)
+    program = unittest.main(exit=False, testRunner=unittest.TextTestRunner(verbosity=2, resultclass=PromptResult))
     result = program.result
     if not result.wasSuccessful():
         sys.exit(1)
