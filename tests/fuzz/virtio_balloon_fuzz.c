@@ -52,12 +52,6 @@ struct machine {
 	unsigned asked, answered;
 };
 
-static void set_line(void *ctx, bool level)
-{
-	(void)ctx;
-	(void)level;
-}
-
 static void on_stats(void *ctx, int error, const struct virtio_balloon_stats *stats)
 {
 	struct machine *m = ctx;
@@ -208,7 +202,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct mock_ram ram; /* kept from run to run */
 	static struct machine m;
 	struct virtio_dev_config config = { .name = "fuzz" };
-	struct virtio_mmio_config mmio = { .base = 0xd0000000, .irq = { .set = set_line } };
+	struct virtio_mmio_config mmio = { .base = 0xd0000000 };
 	struct virtio_balloon_state state;
 
 	if (!ram.bytes)

@@ -51,12 +51,6 @@ struct machine {
 	unsigned offered[QUEUES], used[QUEUES];
 };
 
-static void set_line(void *ctx, bool level)
-{
-	(void)ctx;
-	(void)level;
-}
-
 static void start(struct machine *m)
 {
 	m->ram.next = MOCK_RAM_BASE;
@@ -178,7 +172,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct mock_ram ram; /* kept from run to run */
 	static struct machine m;
 	struct virtio_dev_config config = { .name = "fuzz", .nr_queues = QUEUES };
-	struct virtio_mmio_config mmio = { .base = 0xd0000000, .irq = { .set = set_line } };
+	struct virtio_mmio_config mmio = { .base = 0xd0000000 };
 	uint8_t choice = size ? data[0] : 0;
 	struct virtio_dev *vdev;
 

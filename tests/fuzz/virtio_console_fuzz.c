@@ -59,12 +59,6 @@ struct machine {
 	uint64_t typed, arrived; /* bytes of input: taken by the device, put into buffers */
 };
 
-static void set_line(void *ctx, bool level)
-{
-	(void)ctx;
-	(void)level;
-}
-
 static bool is_input(unsigned q)
 {
 	return q % 2 == 0;
@@ -215,7 +209,7 @@ static void create(struct machine *m, uint8_t choice)
 {
 	static const char *const names[] = { "a", "longer-name", NULL };
 	struct virtio_dev_config config = { .name = "fuzz", .mem = &m->ram.mem };
-	struct virtio_mmio_config mmio = { .base = 0xd0000000, .irq = { .set = set_line } };
+	struct virtio_mmio_config mmio = { .base = 0xd0000000 };
 	struct console_port_config ports[LINES];
 	unsigned consoles = 0;
 

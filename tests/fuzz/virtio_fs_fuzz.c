@@ -48,12 +48,6 @@ struct machine {
 	struct device *dev;
 };
 
-static void set_line(void *ctx, bool level)
-{
-	(void)ctx;
-	(void)level;
-}
-
 static void machine_kill(struct vhost_backend *backend)
 {
 	struct machine *m = container_of(backend, struct machine, backend);
@@ -138,7 +132,7 @@ static void run_step(struct machine *m, const struct step *step)
 static void create(struct machine *m)
 {
 	struct virtio_dev_config config = { .name = "fuzz", .mem = &m->ram.mem, .loop = m->loop };
-	struct virtio_mmio_config mmio = { .base = 0xd0000000, .irq = { .set = set_line } };
+	struct virtio_mmio_config mmio = { .base = 0xd0000000 };
 	struct virtio_dev *vdev;
 	struct error error;
 

@@ -59,12 +59,6 @@ struct machine {
 /* Too large to be made anew for each run. */
 static struct fake_net fake;
 
-static void set_line(void *ctx, bool level)
-{
-	(void)ctx;
-	(void)level;
-}
-
 static void start(struct machine *m)
 {
 	m->ctrl = m->features & MOCK_FEATURE(VIRTIO_NET_F_MQ) ? QUEUES - 1 : 2;
@@ -236,7 +230,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct machine m;
 	struct virtio_net_settings settings = { .mac = { 2, 0, 0, 0, 0, 1 } };
 	struct virtio_dev_config config = { .name = "fuzz" };
-	struct virtio_mmio_config mmio = { .base = 0xd0000000, .irq = { .set = set_line } };
+	struct virtio_mmio_config mmio = { .base = 0xd0000000 };
 	uint8_t choice = size ? data[0] : 0;
 
 	if (!ram.bytes)

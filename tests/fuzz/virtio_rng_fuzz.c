@@ -57,12 +57,6 @@ static long give(void *ctx, void *buf, size_t len)
 	return n;
 }
 
-static void set_line(void *ctx, bool level)
-{
-	(void)ctx;
-	(void)level;
-}
-
 static void start(struct machine *m, uint64_t features)
 {
 	m->ram.next = MOCK_RAM_BASE;
@@ -152,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct machine m;
 	const struct byte_source source = { give, &m };
 	struct virtio_dev_config config = { .name = "fuzz" };
-	struct virtio_mmio_config mmio = { .base = 0xd0000000, .irq = { .set = set_line } };
+	struct virtio_mmio_config mmio = { .base = 0xd0000000 };
 	struct virtio_dev *vdev;
 
 	if (!ram.bytes)

@@ -76,12 +76,6 @@ struct machine {
 	struct guest_conn conns[PORTS][PORTS + 1];
 };
 
-static void set_line(void *ctx, bool level)
-{
-	(void)ctx;
-	(void)level;
-}
-
 static void start(struct machine *m)
 {
 	m->ram.next = MOCK_RAM_BASE;
@@ -354,7 +348,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct mock_ram ram; /* kept from run to run */
 	static struct machine m;
 	struct virtio_dev_config config = { .name = "fuzz" };
-	struct virtio_mmio_config mmio = { .base = 0xd0000000, .irq = { .set = set_line } };
+	struct virtio_mmio_config mmio = { .base = 0xd0000000 };
 	struct virtio_dev *vdev;
 
 	if (!ram.bytes)
