@@ -15,11 +15,10 @@ sys.path[:0] = [str(pathlib.Path(__file__).parent)]
 import linux_guest  # noqa: E402
 import net_host  # noqa: E402
 import vmm_process as vmm  # noqa: E402
-from expected import alike, difference  # noqa: E402
+from expected import alike, difference, examples  # noqa: E402
 from linux_guest import kernel  # noqa: E402
 
 DOCUMENT = vmm.SOURCE / "docs/devices.md"
-EXAMPLE = re.compile(r"<!-- example -->\n+```console\n(.*?)```", re.DOTALL)
 # Of the host's shell, of the guest's, of its login.
 HOST = "$ "
 PROMPTS = ("/ # ", "root@glassbox:~# ", "glassbox login: ")
@@ -126,7 +125,7 @@ def add_tests():
     section = "start"
     for part in re.split(r"^##+ ", DOCUMENT.read_text(), flags=re.MULTILINE)[1:]:
         section = re.sub(r"\W+", "_", part.splitlines()[0]).lower()
-        for number, example in enumerate(EXAMPLE.findall(part)):
+        for number, example in enumerate(examples(part)):
             def test(self, example=example):
                 self.run_example(example)
             setattr(DevicesTest, f"test_{section}_{number + 1}", test)

@@ -82,6 +82,11 @@ def alike(documented, line):
     return re.fullmatch(wanted, bare(line))
 
 
+def examples(document):
+    """The blocks of code in a Markdown text that stand behind the comment <!-- example -->."""
+    return re.findall(r"<!-- example -->\n+```console\n(.*?)```", document, re.DOTALL)
+
+
 def transcripts(document, name):
     """The blocks of code in a Markdown text that stand behind the comment <!-- transcript: NAME -->."""
     return re.findall(r"<!-- transcript: %s -->\n+```\w*\n(.*?)```" % re.escape(name), document, re.DOTALL)
