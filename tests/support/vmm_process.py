@@ -245,12 +245,16 @@ class PromptResult(unittest.TextTestResult):
         self.stream.flush()
 
 
+class PromptRunner(unittest.TextTestRunner):
+    resultclass = PromptResult
+
+
 def main():
     """Run the tests of the calling module; status 77 if all of them were skipped."""
     if not GLASSBOX.exists():
         print(f"skipped: {GLASSBOX} is not built")
         sys.exit(STATUS_SKIPPED)
-    program = unittest.main(exit=False, testRunner=unittest.TextTestRunner(verbosity=2, resultclass=PromptResult))
+    program = unittest.main(exit=False, verbosity=2, testRunner=PromptRunner)
     result = program.result
     if not result.wasSuccessful():
         sys.exit(1)
