@@ -18,6 +18,7 @@
 #define MEMORY_SIZE    0x10000
 #define CODE_GPA       0x1000
 #define RFLAGS_FIXED_1 0x2
+#define RFLAGS_IF      (1u << 9)
 
 struct machine {
 	int vm;

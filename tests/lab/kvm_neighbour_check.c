@@ -3,11 +3,12 @@
  * Is a processor that goes into a guest and out of it left alone by what another one does? Two
  * things have reached over in an emulator that runs each processor in a thread of its own:
  *
- * fpu   The load of an FPU's state ends IGNNE#, a line of the first processor. Where that is kept
- * in a word with the state of VMRUN, one step of VMRUN or #VMEXIT is undone now and then. lock  A
- * locked access that the host cannot do in one piece is done while all others stand still. A
- * processor that was asked to, right behind the VMRUN that injected an interrupt (AMD APM vol.
- * 2, 15.20), took that interrupt a second time.
+ * "fpu": the load of an FPU's state ends IGNNE#, a line of the first processor. Where that is kept
+ * in a word with the state of VMRUN, one step of VMRUN or #VMEXIT is undone now and then.
+ *
+ * "lock": a locked access that the host cannot do in one piece is done while all others stand
+ * still. A processor that was asked to, right behind the VMRUN that injected an interrupt (AMD APM
+ * vol. 2, 15.20), took that interrupt a second time.
  *
  * So run a guest on the first processor, an interrupt each round, and let the second one do one of
  * them all the time. Each exit must be the guest's, and each interrupt counted once.
@@ -21,7 +22,6 @@
 #include <immintrin.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdbool.h>
 
 #define ROUNDS     100000
 #define PORT       0xe9
@@ -29,7 +29,6 @@
 #define IRQ        0
 #define REST       50000
 #define HANDLER    4
-#define RFLAGS_IF  (1u << 9)
 #define CACHE_LINE 64
 
 static const uint8_t code[] = {

@@ -15,7 +15,6 @@
 #include <sys/time.h>
 #include <time.h>
 
-#define RFLAGS_IF     (1u << 9)
 #define WINDOWS       200000
 #define TIMER_US      100
 /* So long without a signal, in windows and in seconds, that it is not the machine's slowness. */

@@ -169,13 +169,12 @@ static inline void every_net_stir(struct every_machine *m, unsigned q)
 static inline void every_net_works(struct every_machine *m)
 {
 	const uint8_t frame[sizeof(struct virtio_net_hdr_v1) + 60] = { 0 };
-	const uint8_t announce_ack[] = { VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, 1 };
+	const uint8_t promisc[] = { VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, 1 };
 	unsigned sent = m->net.nr_sent;
 
 	(void)every_exchange(m, 1, frame, sizeof(frame), 0);
 	assert_int_equal(m->net.nr_sent, sent + 1);
-	assert_int_equal(*every_exchange(m, 2, announce_ack, sizeof(announce_ack), 1),
-			 VIRTIO_NET_OK);
+	assert_int_equal(*every_exchange(m, 2, promisc, sizeof(promisc), 1), VIRTIO_NET_OK);
 }
 
 static inline int every_create_ports(struct every_machine *m,
