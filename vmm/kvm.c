@@ -140,6 +140,12 @@ int kvm_create_vm(struct kvm *kvm, struct error *error)
 	if (ioctl(fd, KVM_SET_TSS_ADDR, KVM_TSS_GPA) < 0 ||
 	    ioctl(fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0)
 		return error_set_errno(error, -errno, "KVM cannot place its TSS and identity map");
+	/*
+	 * KVM asked for the rate of the host's TSC when it was loaded, which may be before the
+	 * kernel had measured it for good.  A KVM that can't scale then has a guest's TSC stand
+	 * still, and its timers never expire.  0 asks again; before Linux 5.18 a VM can't.
+	 */
+	(void)ioctl(fd, KVM_SET_TSC_KHZ, 0);
 	kvm->vm_fd = TAKE_FD(fd);
 	return 0;
 }

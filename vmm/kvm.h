@@ -52,7 +52,8 @@ void kvm_close(struct kvm *kvm);
 /** kvm_check_extension() - 4.4; the value of a capability, 0 when it is missing */
 int kvm_check_extension(const struct kvm *kvm, unsigned capability);
 
-/** kvm_create_vm() - 4.2, with the TSS and identity map pages (4.35, 4.37) that VMX needs */
+/** kvm_create_vm() - 4.2, with the TSS and identity map pages (4.35, 4.37) that VMX needs, and the
+ * host's own rate for the guest's TSC (4.55) */
 int kvm_create_vm(struct kvm *kvm, struct error *error) __must_check;
 
 /** kvm_create_irqchip() - in-kernel PIC, IOAPIC, LAPICs (4.24) and PIT with a silent speaker port
