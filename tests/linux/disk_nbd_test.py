@@ -4,6 +4,7 @@
 
 import hashlib
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -15,13 +16,19 @@ import vmm_process as vmm  # noqa: E402
 from disk_test import MIB, MODULES  # noqa: E402
 from linux_guest import kernel  # noqa: E402
 
-# Each of these writes is safe when it ends.
-WRITE_THROUGH = """
-echo "write through" >/sys/block/vda/queue/write_cache
-for i in 0 1 2 3 4 5 6 7; do
+LINES = 8
+
+# Each of these writes is safe when it ends, without a flush.
+WRITE_THROUGH = f"""
+echo "write through" >/sys/block/vda/cache_type
+echo "@@ cache_type"
+cat /sys/block/vda/cache_type
+for i in $(seq 0 {LINES - 1}); do
     echo "line $i" | dd of=/dev/vda bs=512 seek=$((40960 + i)) conv=notrunc,sync,fsync 2>/dev/null
 done
 """
+
+NBD_CMD_FLAG_FUA = 1
 
 READ_UNTIL_IT_FAILS = """
 dmesg -n 1
@@ -47,6 +54,7 @@ class DiskNbdTest(disk_test.DiskTestCase):
     def setUp(self):
         super().setUp()
         self.socket = self.directory / "socket"
+        self.log = self.directory / "server.log"
         self.disk = f"nbd+unix:///?socket={self.socket}"
         self.qcow2 = self.directory / "disk.qcow2"
         self.convert("raw", self.image, "qcow2", self.qcow2)
@@ -55,29 +63,40 @@ class DiskNbdTest(disk_test.DiskTestCase):
         subprocess.run(["qemu-img", "convert", "-f", from_format, "-O", to_format, source, target], check=True)
 
     def serve(self, *options):
-        server = subprocess.Popen(["qemu-nbd", "--persistent", "--socket", self.socket, "--format", "qcow2", *options,
-                                   self.qcow2])
+        with self.log.open("w") as log:
+            server = subprocess.Popen(["qemu-nbd", "--persistent", "--socket", self.socket, "--format", "qcow2", *options,
+                                       self.qcow2], stderr=log)
         self.addCleanup(self.end, server)
         vmm.wait_until(lambda: self.socket.exists() or server.poll() is not None, "qemu-nbd listens")
-        self.assertIsNone(server.poll())
+        self.assertIsNone(server.poll(), self.log.read_text())
         return server
 
     def end(self, server):
         server.terminate()
         server.wait(vmm.PATIENCE)
 
+    def assert_writes_are_durable(self, start, end):
+        """The server was asked to complete each write in these bytes when it is safe (NBD_CMD_FLAG_FUA)."""
+        writes = re.findall(r"flags = 0x(\w+), .type = 0x1, from = (\d+),", self.log.read_text())
+        flags = [int(flags, 16) & NBD_CMD_FLAG_FUA for flags, offset in writes if start <= int(offset) < end]
+        self.assertGreaterEqual(len(flags), LINES)
+        self.assertNotIn(0, flags)
+
     def assert_served(self, *args, **kwargs):
-        server = self.serve("--discard=unmap")
+        server = self.serve("--discard=unmap", "--trace=nbd_receive_request")
         report = self.look("--disk", self.disk, *args, **kwargs)
         self.assertEqual(report["ro"].strip(), "0")
         self.assertEqual(report["write_cache"].strip(), "write back")
         self.assertGreater(int(report["discard_max_bytes"]), 0)
         self.assertGreater(int(report["write_zeroes_max_bytes"]), 0)
-        self.assertIn("wrote", self.use(disk_test.WRITE + WRITE_THROUGH, "--disk", self.disk, *args, **kwargs))
+        report = self.use(disk_test.WRITE + WRITE_THROUGH, "--disk", self.disk, *args, **kwargs)
+        self.assertIn("wrote", report)
+        self.assertEqual(report["cache_type"].strip(), "write through")
         self.end(server)
+        self.assert_writes_are_durable(20 * MIB, 21 * MIB)
         self.convert("qcow2", self.qcow2, "raw", self.image)
         now = bytearray(self.image.read_bytes())
-        for i in range(8):
+        for i in range(LINES):
             at = slice(20 * MIB + 512 * i, 20 * MIB + 512 * (i + 1))
             self.assertEqual(now[at], (b"line %d\n" % i).ljust(512, b"\0"))
             now[at] = self.content[at]
