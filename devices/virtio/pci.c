@@ -132,7 +132,10 @@ static uint8_t read_isr(struct virtio_pci *pci)
 	return isr;
 }
 
-/* 4.1.5.3 and 4.1.5.4. */
+/*
+ * 4.1.5.3 and 4.1.5.4.  A message is a write to memory, which is not for a function that is no bus
+ * master; its pin is.
+ */
 static enum trace_irq_decision interrupt(struct virtio_pci *pci, uint8_t isr_bit, uint16_t vector,
 					 uint16_t *ret_vector)
 {
@@ -140,7 +143,7 @@ static enum trace_irq_decision interrupt(struct virtio_pci *pci, uint8_t isr_bit
 
 	*ret_vector = 0;
 	if (msix_is_enabled(pci->msix)) {
-		if (vector == NO_VECTOR)
+		if (vector == NO_VECTOR || !pci->vdev->bus_master)
 			return TRACE_IRQ_MASKED;
 		*ret_vector = vector;
 		return msix_notify(pci->msix, vector) ? TRACE_IRQ_SENT : TRACE_IRQ_MASKED;
@@ -235,6 +238,18 @@ static void bar_moved(struct pci_function *fn, unsigned bar, bool mapped, uint64
 	pci->mapped = mapped;
 	pci->base = base;
 	add_doorbells(pci);
+}
+
+/* Under the host bridge's lock. */
+static void command_written(void *ctx, uint64_t off, unsigned len)
+{
+	struct virtio_pci *pci = ctx;
+	uint64_t command = pci_config_get(&pci->fn.config, PCI_COMMAND, 2);
+	SCOPED_LOCK(&pci->vdev->lock);
+
+	(void)off;
+	(void)len;
+	virtio_dev_set_bus_master(pci->vdev, command & PCI_COMMAND_MASTER);
 }
 
 static const struct pci_function_ops function_ops = { .bar_moved = bar_moved };
@@ -488,6 +503,17 @@ static int add_msix(struct virtio_pci *pci, const struct msi_sender *sender)
 	return pci_function_add_watch(&pci->fn, &watch);
 }
 
+static int watch_command(struct virtio_pci *pci)
+{
+	const struct pci_watch watch = {
+		.off = PCI_COMMAND, .len = 2, .written = command_written, .ctx = pci
+	};
+
+	/* As after power-on. */
+	pci->vdev->bus_master = false;
+	return pci_function_add_watch(&pci->fn, &watch);
+}
+
 static void init_registers(struct virtio_pci *pci)
 {
 	struct device_register *reg = pci->registers + ARRAY_SIZE(fixed_registers);
@@ -529,6 +555,8 @@ int virtio_pci_create(const struct virtio_pci_config *config, struct virtio_dev 
 		r = virtio_pci_caps_add(&pci->caps, &pci->fn, vdev);
 	if (r == 0)
 		r = add_msix(pci, &config->msi);
+	if (r == 0)
+		r = watch_command(pci);
 	if (r < 0) {
 		pci->vdev = NULL;
 		virtio_pci_destroy(pci);

@@ -54,6 +54,8 @@ static const struct rule rules[] = {
 	[VIRTIO_RULE_PCI_REGISTER_ACCESS] = { "register-access", "4.1.4.3" },
 	[VIRTIO_RULE_PCI_QUEUE_ENABLE] = { "queue-enable", "4.1.4.3.2" },
 	[VIRTIO_RULE_PCI_ACCESS] = { "pci-access", "4.1.4.9.2" },
+	/* Of the PCI specification. */
+	[VIRTIO_RULE_PCI_BUS_MASTER] = { "bus-master", "PCI 6.2.2" },
 	[VIRTIO_RULE_RNG_READABLE] = { "rng-readable", "5.4.6.1" },
 	[VIRTIO_RULE_BLK_HEADER] = { "blk-header", "5.2.6" },
 	[VIRTIO_RULE_BLK_STATUS] = { "blk-status", "5.2.6" },

@@ -57,6 +57,7 @@ enum virtio_rule {
 	VIRTIO_RULE_PCI_REGISTER_ACCESS,  /* read-only written, write-only read, or no register */
 	VIRTIO_RULE_PCI_QUEUE_ENABLE,     /* something else than 1 written to queue_enable */
 	VIRTIO_RULE_PCI_ACCESS,           /* access through configuration space to nowhere */
+	VIRTIO_RULE_PCI_BUS_MASTER,       /* DRIVER_OK, but the function may not access memory */
 	VIRTIO_RULE_RNG_READABLE,         /* device-readable buffer for an entropy device */
 	VIRTIO_RULE_BLK_HEADER,           /* request shorter than its header */
 	VIRTIO_RULE_BLK_STATUS,           /* no device-writable byte for the status */

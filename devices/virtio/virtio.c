@@ -27,6 +27,7 @@ int virtio_dev_init(struct virtio_dev *vdev, const struct virtio_class *class,
 	vdev->name = config->name;
 	vdev->loop = config->loop;
 	vdev->config = config_space;
+	vdev->bus_master = true;
 	vdev->nr_queues = config->nr_queues ? config->nr_queues : class->nr_queues;
 	assert(vdev->nr_queues <= class->nr_queues && class->nr_queues <= VIRTIO_MAX_QUEUES);
 	vdev->offered = (COMMON_FEATURES | class->features) & ~config->features_off;
@@ -105,13 +106,12 @@ void virtio_dev_needs_reset(struct virtio_dev *vdev)
 	signal_config(vdev);
 }
 
-void virtio_dev_reset(struct virtio_dev *vdev)
+/* From outside in: first nothing new comes, then the device lets go of the guest's memory, then its
+ * rings go. */
+static void deactivate(struct virtio_dev *vdev)
 {
 	const struct virtio_ops *ops = vdev->class->ops;
 
-	trace_virtio_reset(vdev->name, virtio_queues_in_flight(vdev));
-	/* From outside in: first nothing new comes, then the device lets go of the guest's memory,
-	 * then its rings go. */
 	if (vdev->active && vdev->transport)
 		vdev->transport->stop(vdev->transport_ctx);
 	for (unsigned q = 0; q < vdev->nr_queues; q++)
@@ -119,6 +119,12 @@ void virtio_dev_reset(struct virtio_dev *vdev)
 	if (vdev->active && ops->reset)
 		ops->reset(vdev);
 	vdev->active = false;
+}
+
+void virtio_dev_reset(struct virtio_dev *vdev)
+{
+	trace_virtio_reset(vdev->name, virtio_queues_in_flight(vdev));
+	deactivate(vdev);
 	vdev->accepted = 0;
 	vdev->features_ok_read = false;
 	set_status(vdev, 0);
@@ -161,11 +167,17 @@ static uint8_t take_features(struct virtio_dev *vdev)
 	return fit ? VIRTIO_S_FEATURES_OK : 0;
 }
 
+/* The driver said DRIVER_OK. */
 static void activate(struct virtio_dev *vdev)
 {
 	const struct virtio_ops *ops = vdev->class->ops;
-	int r = ops->activate ? ops->activate(vdev) : 0;
+	int r;
 
+	if (!vdev->bus_master) {
+		finding(vdev, VIRTIO_RULE_PCI_BUS_MASTER, vdev->status);
+		return;
+	}
+	r = ops->activate ? ops->activate(vdev) : 0;
 	if (r < 0) {
 		finding(vdev, VIRTIO_RULE_DEVICE_FAILED, (uint64_t)-r);
 		virtio_dev_needs_reset(vdev);
@@ -180,6 +192,23 @@ static void activate(struct virtio_dev *vdev)
 			virtio_queue_start(vdev, q);
 		else
 			virtio_dev_again(vdev, q);
+	}
+}
+
+void virtio_dev_set_bus_master(struct virtio_dev *vdev, bool on)
+{
+	const uint8_t bits = VIRTIO_S_DRIVER_OK | VIRTIO_S_NEEDS_RESET;
+
+	if (on == vdev->bus_master)
+		return;
+	vdev->bus_master = on;
+	/* It waited for this. */
+	if (on && (vdev->status & bits) == VIRTIO_S_DRIVER_OK) {
+		activate(vdev);
+	} else if (!on && vdev->active) {
+		finding(vdev, VIRTIO_RULE_PCI_BUS_MASTER, vdev->status);
+		deactivate(vdev);
+		virtio_dev_needs_reset(vdev);
 	}
 }
 

@@ -139,6 +139,7 @@ struct virtio_dev {
 	pthread_mutex_t lock; /* protects what follows, and all of the device */
 	uint8_t status;
 	bool active;           /* between activate and reset */
+	bool bus_master;       /* may access memory, see virtio_dev_set_bus_master() */
 	bool features_ok_read; /* status was read with FEATURES_OK set */
 	uint64_t accepted;
 	uint32_t config_generation;
@@ -232,6 +233,15 @@ void virtio_dev_write_status(struct virtio_dev *vdev, uint8_t value);
 
 /** virtio_dev_reset() - to the state after power-on (2.4); done when it returns */
 void virtio_dev_reset(struct virtio_dev *vdev);
+
+/**
+ * virtio_dev_set_bus_master() - may the device access the guest's memory?
+ *
+ * It may until a transport says no, also after a reset.  While it may not, DRIVER_OK waits to take
+ * effect.  An active device that may no longer drops what is in flight and needs a reset; when this
+ * returns, it touches no memory any more.
+ */
+void virtio_dev_set_bus_master(struct virtio_dev *vdev, bool on);
 
 /** virtio_dev_offered() / virtio_dev_accepted() - 32 feature bits from bit 32 * @word on (2.2) */
 uint32_t virtio_dev_offered(const struct virtio_dev *vdev, uint32_t word);

@@ -164,6 +164,9 @@ static void run_step(struct machine *m, const struct step *step)
 		must(!m->line);
 	/* Nothing is taken before DRIVER_OK. */
 	must(m->device.nr_kept == 0 || (m->device.vdev.status & VIRTIO_S_DRIVER_OK));
+	/* Nor by a function that is no bus master. */
+	must(!m->device.vdev.active ||
+	     mock_pci_config_read(&m->pci, PCI_COMMAND, 2) & PCI_COMMAND_MASTER);
 }
 
 /* Whatever was done to it, a good driver finds a good device. */

@@ -41,13 +41,21 @@ echo "@@ end"
 poweroff -f
 """
 
+# Before that: no memory for the device, as when a kernel ends for another one in its place (kexec).
+UNBIND = 'echo "${bound##*/}" >"${bound%/*}/unbind"'
+NO_BUS_MASTER = r"""
+printf '\003' | dd of="$bound/config" bs=1 seek=4 conv=notrunc 2>/dev/null
+echo "@@ cut"
+timeout -s KILL 3 head -c 4096 /dev/hwrng | wc -c
+"""
+
 SHA256 = re.compile(r"[0-9a-f]{64}\b")
 ORDER = ("status", "features", "queue", "kick", "pop", "used", "irq", "reset")
 
 
 class VirtioTest(linux_guest.LinuxTest):
-    def use_rng(self, *args, series="6.1", append=""):
-        report = self.report(kernel(series=series), "--rng", *args, append=append, init=RNG_INIT,
+    def use_rng(self, *args, series="6.1", append="", init=RNG_INIT):
+        report = self.report(kernel(series=series), "--rng", *args, append=append, init=init,
                              modules=MODULES, module_dir=kernel("modules", series=series))
         before, after = (SHA256.match(report[part]) for part in ("before", "after"))
         self.assertTrue(before and after, report)
@@ -75,6 +83,10 @@ class VirtioTest(linux_guest.LinuxTest):
 
     def test_pci_6_12_with_exits_for_doorbells(self):
         self.assert_pci(self.use_rng("-c", 2, "--trace-doorbells", series="6.12"), self.MSIX)
+
+    def test_pci_without_bus_mastering(self):
+        report = self.use_rng(init=RNG_INIT.replace(UNBIND, NO_BUS_MASTER + UNBIND))
+        self.assertLess(int(report["cut"].split()[0]), 4096)
 
     def test_pci_without_msix(self):
         report = self.use_rng(append="pci=nomsi")

@@ -399,9 +399,9 @@ static void doorbells_follow_driver_and_address(void **state)
 			      (uint32_t)elsewhere);
 	assert_int_equal(f.doorbells.count, MOCK_DEVICE_QUEUES);
 	assert_int_equal(f.doorbells.there[0].addr, elsewhere + VIRTIO_PCI_BAR_NOTIFY);
-	mock_pci_config_write(&f.pci, PCI_COMMAND, 2, 0);
+	mock_pci_config_write(&f.pci, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
 	assert_int_equal(f.doorbells.count, 0);
-	mock_pci_config_write(&f.pci, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	mock_pci_config_write(&f.pci, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	assert_int_equal(f.doorbells.count, MOCK_DEVICE_QUEUES);
 	f.pci.bars[VIRTIO_PCI_BAR] = elsewhere;
 	mock_pci_set_common(&f.pci, VIRTIO_PCI_COMMON_STATUS, 1, 0);
@@ -417,6 +417,68 @@ static void doorbells_follow_driver_and_address(void **state)
 	assert_true(found_nothing());
 	teardown(&f);
 	loop_destroy(loop);
+}
+
+/* As with a driver that forgot it, and remembers. */
+static void driver_ok_waits_for_bus_mastering(void **state)
+{
+	struct fixture f;
+	int head;
+
+	(void)state;
+	setup(&f);
+	mock_pci_config_write(&f.pci, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	start_driver(&f, FEATURES);
+	assert_true(found_only("bus-master"));
+	head = offer(&f, 0);
+	mock_pci_kick(&f.pci, 0);
+	assert_false(echoed(&f, 0, head));
+	assert_int_equal(recorded.pops, 0);
+	assert_int_equal(f.device.activated, 0);
+	assert_int_equal(f.doorbells.count, 0);
+	mock_pci_config_write(&f.pci, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	assert_int_equal(f.device.activated, 1);
+	assert_true(echoed(&f, 0, head));
+	expect_echo(&f, 1);
+	assert_true(found_nothing());
+	teardown(&f);
+}
+
+/* As at the end of a kernel that starts another one in its place (kexec). */
+static void no_bus_master_touches_no_memory(void **state)
+{
+	struct fixture f;
+	int head;
+
+	(void)state;
+	setup(&f);
+	mock_pci_enable_msix(&f.pci, VECTORS);
+	start_driver(&f, FEATURES);
+	mock_pci_set_common(&f.pci, VIRTIO_PCI_COMMON_MSIX, 2, 0);
+	set_vector(&f, 0, 1, 1);
+	f.device.keep = true;
+	head = offer(&f, 0);
+	mock_pci_kick(&f.pci, 0);
+	assert_int_equal(f.device.nr_kept, 1);
+	mock_pci_config_write(&f.pci, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	assert_true(found_only("bus-master"));
+	assert_true(status_of(&f) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	assert_int_equal(f.device.stopped, MOCK_DEVICE_QUEUES);
+	assert_int_equal(f.device.resets, 1);
+	assert_int_equal(f.doorbells.count, 0);
+	mock_virtio_device_complete(&f.device);
+	assert_false(echoed(&f, 0, head));
+	/* Nor does it send messages, not even the one about the reset. */
+	virtio_dev_config_changed(&f.device.vdev);
+	assert_int_equal(f.sent[0] + f.sent[1], 0);
+	/* There is no way back but a reset. */
+	mock_pci_config_write(&f.pci, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	assert_int_equal(f.device.activated, 1);
+	f.device.keep = false;
+	start_driver(&f, FEATURES);
+	expect_echo(&f, 0);
+	assert_true(found_nothing());
+	teardown(&f);
 }
 
 static void machine_reset_leaves_nothing(void **state)
@@ -450,6 +512,8 @@ int main(void)
 		cmocka_unit_test(device_configuration_is_of_the_device),
 		cmocka_unit_test(configuration_space_reaches_the_registers),
 		cmocka_unit_test(doorbells_follow_driver_and_address),
+		cmocka_unit_test(driver_ok_waits_for_bus_mastering),
+		cmocka_unit_test(no_bus_master_touches_no_memory),
 		cmocka_unit_test(machine_reset_leaves_nothing),
 	};
 
