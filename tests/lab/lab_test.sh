@@ -141,7 +141,8 @@ cc -O2 -o kvm_tsc_check "$here/kvm_tsc_check.c"
 run --append "tsc_early_khz=$((mhz * 995))" sh -c 'for try in $(seq 300); do
     ! grep -qx tsc /sys/devices/system/clocksource/clocksource0/current_clocksource || exec ./kvm_tsc_check
     sleep 0.1
-done' </dev/null
+done
+exit 1' </dev/null
 sed 's/^/    /' out
 check "KVM in the lab knows its guests' TSCs, though it was loaded early" 0 "$status"
 

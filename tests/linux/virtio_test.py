@@ -17,13 +17,15 @@ from linux_guest import kernel  # noqa: E402
 
 MODULES = ("virtio_pci", "virtio_mmio", "virtio_rng")
 
+UNBIND = 'echo "${bound##*/}" >"${bound%/*}/unbind"'
+
 # Takes the device from its drivers once, the transport's as well, and gives it back.
 RNG_INIT = f"""{linux_guest.MODULES_LOADED}
 echo "{linux_guest.UP}"
 echo "@@ before"
 head -c 64 /dev/hwrng | sha256sum
 bound=$(ls -d /sys/bus/pci/drivers/virtio-pci/0000:* /sys/bus/platform/drivers/virtio-mmio/LNRO0005:* 2>/dev/null)
-echo "${{bound##*/}}" >"${{bound%/*}}/unbind"
+{UNBIND}
 echo "@@ unbound"
 cat /sys/class/misc/hw_random/rng_available
 echo "${{bound##*/}}" >"${{bound%/*}}/bind"
@@ -41,8 +43,7 @@ echo "@@ end"
 poweroff -f
 """
 
-# Before that: no memory for the device, as when a kernel ends for another one in its place (kexec).
-UNBIND = 'echo "${bound##*/}" >"${bound%/*}/unbind"'
+# Before it is unbound: no memory for the device, as when a kernel ends for another one in its place (kexec).
 NO_BUS_MASTER = r"""
 printf '\003' | dd of="$bound/config" bs=1 seek=4 conv=notrunc 2>/dev/null
 echo "@@ cut"
