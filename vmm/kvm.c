@@ -142,8 +142,9 @@ int kvm_create_vm(struct kvm *kvm, struct error *error)
 		return error_set_errno(error, -errno, "KVM cannot place its TSS and identity map");
 	/*
 	 * KVM asked for the rate of the host's TSC when it was loaded, which may be before the
-	 * kernel had measured it for good.  A KVM that can't scale then has a guest's TSC stand
-	 * still, and its timers never expire.  0 asks again; before Linux 5.18 a VM can't.
+	 * kernel had measured it for good.  A KVM that can't scale then takes a guest's TSC
+	 * for 0, and its timers are late by all that this has counted.  0 asks again; before
+	 * Linux 5.18 a VM can't.
 	 */
 	(void)ioctl(fd, KVM_SET_TSC_KHZ, 0);
 	kvm->vm_fd = TAKE_FD(fd);
